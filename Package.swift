@@ -1,0 +1,115 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// One target per room of docs/ARCHITECTURE.md; arrows point downward only.
+
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+  .enableExperimentalFeature("Lifetimes"),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+// The expansion of #expect does not compile under strict memory safety.
+let testing: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .treatAllWarnings(as: .error),
+  .enableExperimentalFeature("Lifetimes"),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: dependencies, swiftSettings: testing)
+}
+
+func library(_ name: String, pkgConfig: String, debian: String, brew: String) -> Target {
+  .systemLibrary(name: name, pkgConfig: pkgConfig, providers: [.apt([debian]), .brew([brew])])
+}
+
+let package = Package(
+  name: "apus",
+  products: [
+    .library(name: "BitTorrent", targets: ["BitTorrent"]),
+    .library(name: "Metainfo", targets: ["Metainfo"]),
+    .library(name: "Bencode", targets: ["Bencode"]),
+    .library(name: "PeerProtocol", targets: ["PeerProtocol"]),
+    .library(name: "TrackerProtocol", targets: ["TrackerProtocol"]),
+    .executable(name: "apus", targets: ["apus"]),
+  ],
+  targets: [
+    // System libraries, each imported by exactly one Swift target.
+    library("COpenSSL", pkgConfig: "libcrypto", debian: "libssl-dev", brew: "openssl@3"),
+    library("CLibuv", pkgConfig: "libuv", debian: "libuv1-dev", brew: "libuv"),
+    library("CMicrohttpd", pkgConfig: "libmicrohttpd", debian: "libmicrohttpd-dev", brew: "libmicrohttpd"),
+    library("CCurl", pkgConfig: "libcurl", debian: "libcurl4-openssl-dev", brew: "curl"),
+    .target(name: "CSystem"),
+
+    // The floor.
+    room("Bytes"),
+    room("Digest", ["Bytes", "COpenSSL"]),
+    room("Bencode", ["Bytes"]),
+    room("Addresses", ["Bytes"]),
+    room("ArgumentParsing"),
+
+    // Formats and protocol cores: no sockets, no clocks.
+    room("Metainfo", ["Bytes", "Digest", "Bencode", "Addresses", "CSystem"]),
+    room("PeerProtocol", ["Bytes", "Digest", "Bencode", "Addresses"]),
+    room("TrackerProtocol", ["Bytes", "Digest", "Bencode", "Addresses"]),
+
+    // Machinery.
+    room("EventLoop", ["CLibuv", "CSystem", "Addresses", "Bytes"]),
+    room("HTTPServer", ["CMicrohttpd", "Addresses", "Bytes"]),
+    room("Transfer", ["CCurl", "EventLoop", "Addresses", "Bytes"]),
+    room("PieceStorage", ["Bytes", "Digest", "Bencode", "Metainfo", "EventLoop", "CSystem"]),
+
+    // The houses.
+    room(
+      "BitTorrent",
+      [
+        "Bytes", "Digest", "Bencode", "Metainfo", "PeerProtocol", "TrackerProtocol", "EventLoop",
+        "Transfer", "PieceStorage", "CSystem", "Addresses",
+      ]),
+    room("TrackerServer", ["Addresses", "Bytes", "Digest", "Bencode", "TrackerProtocol", "HTTPServer"]),
+    .executableTarget(
+      name: "apus",
+      dependencies: [
+        "ArgumentParsing", "BitTorrent", "TrackerServer", "Metainfo", "PieceStorage", "Bytes", "Digest",
+        "Bencode", "EventLoop", "Transfer", "TrackerProtocol", "CSystem", "Addresses",
+      ],
+      swiftSettings: strict),
+
+    // Tests: one target a room, then whole programs.
+    .target(
+      name: "TestSupport", dependencies: ["Bytes", "Digest", "Bencode", "Metainfo"],
+      path: "Tests/TestSupport", swiftSettings: testing),
+    tests("BytesTests", ["Bytes", "Digest", "Addresses"]),
+    tests("BencodeTests", ["Bencode", "Bytes", "TestSupport"]),
+    tests("ArgumentParsingTests", ["ArgumentParsing"]),
+    tests("MetainfoTests", ["Addresses", "Metainfo", "Bencode", "Bytes", "Digest", "TestSupport"]),
+    tests("PeerProtocolTests", ["Addresses", "PeerProtocol", "Bencode", "Bytes", "Digest", "TestSupport"]),
+    tests("TrackerProtocolTests", ["Addresses", "TrackerProtocol", "Bencode", "Bytes", "Digest", "TestSupport"]),
+    tests("EventLoopTests", ["Addresses", "EventLoop"]),
+    tests("TransferTests", ["Addresses", "Transfer", "EventLoop", "HTTPServer"]),
+    tests("TrackerServerTests", ["Addresses", "TrackerServer", "TrackerProtocol", "HTTPServer", "Bencode", "Bytes", "Digest", "TestSupport"]),
+    tests("PieceStorageTests", ["Addresses", "PieceStorage", "Metainfo", "Bencode", "Bytes", "Digest", "EventLoop", "TestSupport"]),
+    tests(
+      "BitTorrentTests",
+      [
+        "Addresses", "BitTorrent", "PeerProtocol", "TrackerProtocol", "PieceStorage", "Metainfo", "Bencode", "Bytes", "Digest",
+        "EventLoop", "TestSupport",
+      ]),
+    tests("CommandLineTests", ["Addresses", "TestSupport", "Metainfo", "Bencode", "Bytes", "Digest"]),
+    tests("HostilePeerTests", ["Addresses", "TestSupport", "PeerProtocol", "Metainfo", "Bencode", "Bytes", "Digest"]),
+    tests("InteroperabilityTests", ["Addresses", "TestSupport", "Metainfo", "Bencode", "Bytes", "Digest"]),
+    tests("CrashTests", ["Addresses", "TestSupport", "Metainfo", "Bencode", "Bytes", "Digest"]),
+  ]
+)

@@ -1,0 +1,73 @@
+public import Bytes
+
+/// A SHA-256 digest: 32 bytes held in four words.
+public struct SHA256Digest: Hashable, Sendable {
+  /// The digest's size in bytes.
+  public static let byteCount = 32
+
+  /// 32 zero bytes: the leaf that pads a Merkle tree (BEP 52).
+  public static let zero = SHA256Digest(first: 0, second: 0, third: 0, fourth: 0)
+
+  @usableFromInline let first: UInt64
+  @usableFromInline let second: UInt64
+  @usableFromInline let third: UInt64
+  @usableFromInline let fourth: UInt64
+
+  @inlinable
+  init(first: UInt64, second: UInt64, third: UInt64, fourth: UInt64) {
+    self.first = first
+    self.second = second
+    self.third = third
+    self.fourth = fourth
+  }
+
+  /// Reads the digest that starts at `offset`; the caller has checked that 32 bytes follow.
+  @inlinable
+  public init(_ bytes: RawSpan, at offset: Int = 0) {
+    first = bytes.bigEndian(UInt64.self, at: offset)
+    second = bytes.bigEndian(UInt64.self, at: offset + 8)
+    third = bytes.bigEndian(UInt64.self, at: offset + 16)
+    fourth = bytes.bigEndian(UInt64.self, at: offset + 24)
+  }
+
+  /// The digest in `bytes`, or `nil` if they are not 32.
+  public init?(_ bytes: [UInt8]) {
+    guard bytes.count == Self.byteCount else { return nil }
+    self.init(bytes.rawBytes)
+  }
+
+  /// The digest that `text` spells in 64 hexadecimal digits.
+  public init?(hexadecimal text: some StringProtocol) {
+    guard let bytes = [UInt8](hexadecimal: text) else { return nil }
+    self.init(bytes)
+  }
+
+  /// The 32 bytes, in order.
+  public var bytes: [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(Self.byteCount)
+    append(to: &bytes)
+    return bytes
+  }
+
+  /// Appends the 32 bytes to `buffer`.
+  public func append(to buffer: inout [UInt8]) {
+    buffer.append(bigEndian: first)
+    buffer.append(bigEndian: second)
+    buffer.append(bigEndian: third)
+    buffer.append(bigEndian: fourth)
+  }
+
+  /// The first 20 bytes: a v2 info-hash as trackers and handshakes carry it (BEP 52).
+  public var truncated: InfoHash { InfoHash(bytes.rawBytes) }
+}
+
+extension SHA256Digest: CustomStringConvertible, Comparable {
+  /// 64 lower-case hexadecimal digits.
+  public var description: String { bytes.hexadecimal }
+
+  /// Byte order.
+  public static func < (one: Self, other: Self) -> Bool {
+    (one.first, one.second, one.third, one.fourth) < (other.first, other.second, other.third, other.fourth)
+  }
+}

@@ -1,0 +1,181 @@
+internal import CLibuv
+internal import CSystem
+internal import Glibc
+internal import Synchronization
+
+/// The thread behind a `Loop`: libuv's loop, the queue of actor jobs and the inbox of completions.
+///
+/// Unchecked `Sendable`: `shared` is behind a lock, everything else is touched by the loop's thread
+/// only, after `start`.
+@safe
+final class LoopExecutor: SerialExecutor, @unchecked Sendable {
+  private struct Shared {
+    var jobs: [UnownedJob] = []
+    var inbox: [any Completion] = []
+    var awake = false
+    var stopping = false
+    var ended = false
+  }
+
+  private let shared = Mutex(Shared())
+  private var jobs: [UnownedJob] = []
+  private var inbox: [any Completion] = []
+  private var thread: WorkerThread?
+  private weak var loop: Loop?
+  private let wakeUp: UnsafeMutablePointer<uv_async_t>
+  private let prepare: UnsafeMutablePointer<uv_prepare_t>
+  let uv: UnsafeMutablePointer<uv_loop_t>
+  var deferred: [any Completion] = []
+  private var running: [any Completion] = []
+  /// The time of this wake-up.
+  var now: Instant = .now
+  /// The owner while its thread runs; the thread holds it strongly.
+  private(set) var owner: Loop?
+
+  init() {
+    unsafe uv = .allocate(capacity: 1)
+    unsafe wakeUp = .allocate(capacity: 1)
+    unsafe prepare = .allocate(capacity: 1)
+  }
+
+  deinit {
+    unsafe uv.deallocate()
+    unsafe wakeUp.deallocate()
+    unsafe prepare.deallocate()
+  }
+
+  func start(_ loop: Loop, name: String) {
+    let reference = unsafe Unmanaged.passUnretained(self).toOpaque()
+    let ready = unsafe uv_loop_init(uv)
+    precondition(ready == 0, "cannot make an event loop: out of file descriptors or memory")
+    unsafe wakeUp.pointee.data = reference
+    unsafe prepare.pointee.data = reference
+    let made = unsafe uv_async_init(uv, wakeUp) { handle in
+      guard let executor = unsafe LoopExecutor.from(handle?.pointee.data) else { return }
+      executor.drain()
+    }
+    precondition(made == 0, "cannot make an event loop: out of file descriptors")
+    unsafe uv_prepare_init(uv, prepare)
+    unsafe uv_prepare_start(prepare) { handle in
+      guard let executor = unsafe LoopExecutor.from(handle?.pointee.data) else { return }
+      executor.endOfWakeUp()
+    }
+    owner = loop
+    thread = WorkerThread(name: name) { [self] in run() }
+  }
+
+  static func from(_ data: UnsafeMutableRawPointer?) -> LoopExecutor? {
+    unsafe data.map { unsafe Unmanaged<LoopExecutor>.fromOpaque($0).takeUnretainedValue() }
+  }
+
+  private func run() {
+    unsafe uv_run(uv, UV_RUN_DEFAULT)
+    unsafe uv_loop_close(uv)
+    let left = shared.withLock { shared in
+      shared.ended = true
+      let left = (shared.jobs, shared.inbox)
+      shared.jobs = []
+      shared.inbox = []
+      return left
+    }
+    // Actor jobs must still run, or their callers would wait for ever.
+    for job in left.0 { unsafe job.runSynchronously(on: asUnownedSerialExecutor()) }
+    deferred = []
+    owner = nil
+  }
+
+  // MARK: From any thread
+
+  func enqueue(_ job: consuming ExecutorJob) {
+    let job = UnownedJob(job)
+    let state = shared.withLock { shared in
+      if !shared.ended { shared.jobs.append(job) }
+      let wake = !shared.awake
+      shared.awake = true
+      return (wake: wake && !shared.ended, ended: shared.ended)
+    }
+    if state.wake { unsafe uv_async_send(wakeUp) }
+    if state.ended { unsafe job.runSynchronously(on: asUnownedSerialExecutor()) }
+  }
+
+  func deliver(_ completion: any Completion) {
+    let wake = shared.withLock { shared in
+      guard !shared.ended else { return false }
+      shared.inbox.append(completion)
+      let wake = !shared.awake
+      shared.awake = true
+      return wake
+    }
+    if wake { unsafe uv_async_send(wakeUp) }
+  }
+
+  func requestStop() {
+    let wake = shared.withLock { shared in
+      shared.stopping = true
+      return !shared.ended
+    }
+    if wake { unsafe uv_async_send(wakeUp) }
+  }
+
+  func join() {
+    thread?.join()
+  }
+
+  // MARK: On the loop's thread
+
+  /// Enters the actor; the only place where C hands control to Swift.
+  func enter(_ body: (isolated Loop) -> Void) {
+    guard let owner else { return }
+    now = .now
+    withoutActuallyEscaping(body) { body in
+      let box = unsafe UncheckedBox(body)
+      owner.assumeIsolated { loop in unsafe box.value(loop) }
+    }
+  }
+
+  private func drain() {
+    let stopping = shared.withLock { shared in
+      swap(&shared.jobs, &jobs)
+      swap(&shared.inbox, &inbox)
+      shared.awake = false
+      return shared.stopping
+    }
+    enter { loop in
+      for completion in inbox { completion.complete(on: loop) }
+    }
+    inbox.removeAll(keepingCapacity: true)
+    for job in jobs { unsafe job.runSynchronously(on: asUnownedSerialExecutor()) }
+    jobs.removeAll(keepingCapacity: true)
+    if stopping { close() }
+  }
+
+  private func endOfWakeUp() {
+    guard !deferred.isEmpty else { return }
+    enter { loop in
+      while !deferred.isEmpty {
+        swap(&running, &deferred)
+        for completion in running { completion.complete(on: loop) }
+        running.removeAll(keepingCapacity: true)
+      }
+    }
+  }
+
+  private func close() {
+    unsafe uv_walk(
+      uv,
+      { handle, _ in
+        guard let handle = unsafe handle, unsafe uv_is_closing(handle) == 0 else { return }
+        switch unsafe handle.pointee.type {
+        case UV_ASYNC, UV_PREPARE: unsafe uv_close(handle, nil)
+        default: unsafe uv_close(handle) { unsafe LoopHandle.release($0) }
+        }
+      }, nil)
+  }
+}
+
+/// Carries a value across an isolation boundary that is known not to be one.
+@unsafe
+struct UncheckedBox<Value>: @unchecked Sendable {
+  let value: Value
+  init(_ value: Value) { unsafe self.value = value }
+}
