@@ -205,6 +205,16 @@ extension [SHA256Digest] {
     #expect(requester.received(from: 3, request, answer, now: 0) == .unrequested)
   }
 
+  @Test func aPeerThatLostARequestIsLetAloneForAWhile() throws {
+    let tree = FullTree(blocks: 300, perPiece: 1)
+    let requester = Requester([tree.geometry])
+    let request = try #require(requester.next(for: 1, now: 0))
+    #expect(requester.next(for: 1, now: 20_000_000_000) == nil)
+    #expect(requester.nextDeadline == nil)
+    #expect(requester.next(for: 1, now: 79_999_999_999) == nil)
+    #expect(requester.next(for: 1, now: 80_000_000_000) == request)
+  }
+
   @Test func aLeavingPeerGivesItsChunksBack() throws {
     let tree = FullTree(blocks: 1025, perPiece: 1)
     let requester = Requester([tree.geometry])
