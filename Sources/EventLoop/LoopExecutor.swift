@@ -2,6 +2,7 @@ internal import CLibuv
 internal import CSystem
 internal import Glibc
 internal import Synchronization
+internal import Threads
 
 /// The thread behind a `Loop`: libuv's loop, the queue of actor jobs and the inbox of completions.
 ///
