@@ -11,6 +11,12 @@ public protocol Completion: AnyObject, Sendable {
   func complete(on loop: isolated Loop)
 }
 
+/// Work of a loop that waits for the end of a wake-up, when everything that arrived has been handled.
+public protocol DeferredWork: AnyObject {
+  /// Runs on the loop that it was given to.
+  func endOfWakeUp(on loop: isolated Loop)
+}
+
 /// An event loop on a thread of its own, and the actor that guards what belongs to it.
 public actor Loop {
   nonisolated let executor: LoopExecutor
@@ -37,7 +43,7 @@ public actor Loop {
   }
 
   /// Has `work` run at the end of this wake-up, after all events that are due. For batching writes.
-  public func atEndOfWakeUp(_ work: any Completion) { executor.deferred.append(work) }
+  public func atEndOfWakeUp(_ work: any DeferredWork) { executor.deferred.append(work) }
 
   /// Ends the loop: its handles are closed and its thread ends once the current wake-up is over.
   /// Work that arrives later is dropped. Idempotent; may be called from any thread.
