@@ -85,11 +85,12 @@ final class Announcer {
       uploaded: UInt64(torrent.counters.uploaded), downloaded: UInt64(torrent.counters.downloaded),
       left: UInt64(torrent.bytesLeft), event: event, wanted: event == .stopped ? 0 : torrent.peersWanted,
       key: key, trackerID: list.trackers[index].trackerID)
+    let me = Confined(self, on: loop)
     requests[index] = torrent.context.http.get(
       request.url(on: url), limits: HTTPLimits(maximumBytes: Self.replyLimit, timeout: Self.patience),
       on: loop
-    ) { [weak self] loop, result in
-      self?.answered(index, result, on: loop)
+    ) { loop, result in
+      me.value(on: loop).answered(index, result, on: loop)
     }
   }
 

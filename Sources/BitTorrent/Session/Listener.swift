@@ -26,7 +26,8 @@ final class Listener: ReadinessHandler {
   func start(on loop: isolated Loop) {
     watcher = loop.watcher(descriptor, self)
     watcher?.watch(for: .readable)
-    let sweeper = loop.timer { [unowned self] loop in sweep(on: loop) }
+    let me = Confined(self, on: loop)
+    let sweeper = loop.timer { loop in me.value(on: loop).sweep(on: loop) }
     sweeper.set(every: 1)
     self.sweeper = sweeper
   }

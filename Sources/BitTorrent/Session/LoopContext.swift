@@ -36,8 +36,9 @@ final class LoopContext {
   func add(_ torrent: Torrent, on loop: isolated Loop) {
     torrents.append(torrent)
     guard ticker == nil else { return }
-    let ticker = loop.timer { [unowned self] loop in
-      for torrent in torrents { torrent.tick(on: loop) }
+    let me = Confined(self, on: loop)
+    let ticker = loop.timer { loop in
+      for torrent in me.value(on: loop).torrents { torrent.tick(on: loop) }
     }
     ticker.set(every: 0.5)
     self.ticker = ticker

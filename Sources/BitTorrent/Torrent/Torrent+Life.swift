@@ -9,16 +9,16 @@ extension Torrent {
   /// Looks at what is on disk, then goes on to `begin`.
   func start(on loop: isolated Loop) {
     state = .checking(0)
-    let journal = journal
+    let (me, journal) = (Confined(self, on: loop), journal)
     let work = DiskWork(on: loop) { _ in
       Result { () throws(StorageError) in
         try journal.storage.prepare()
         return journal.load()
       }
-    } then: { [weak self] (loop, result: Result<Resumption, StorageError>) in
+    } then: { (loop, result: Result<Resumption, StorageError>) in
       switch result {
-      case .success(let resumption): self?.checkDoubtful(resumption, on: loop)
-      case .failure(let error): self?.startFailed(error, on: loop)
+      case .success(let resumption): me.value(on: loop).checkDoubtful(resumption, on: loop)
+      case .failure(let error): me.value(on: loop).startFailed(error, on: loop)
       }
     }
     context.disk.submit(work)
@@ -30,25 +30,27 @@ extension Torrent {
       adopt(resumption, checked: nil, on: loop)
       return
     }
-    let handle = Confined(self, on: loop)
-    let (journal, layers) = (journal, layers)
+    let (me, journal, layers) = (Confined(self, on: loop), journal, layers)
     let work = DiskWork(on: loop) { _ in
       PieceCheck(journal.storage, layers: layers, pieces: resumption.doubtful) { progress in
-        handle.loop.post { loop in handle.value(on: loop).checked(progress) }
+        me.loop.post { loop in me.value(on: loop).checked(progress) }
       }
-    } then: { [weak self] (loop, check: PieceCheck) in
-      guard let self else { return }
-      self.check = check
-      if isStopping { check.cancel() }
-      check.start(on: context.disk, width: context.configuration.diskThreads, loop: loop) {
-        [weak self] loop, report in
-        guard let self else { return }
-        self.check = nil
-        if !isStopping { counters.checkedPieces += resumption.doubtful.ones }
-        adopt(resumption, checked: report.good, on: loop)
-      }
+    } then: { (loop, check: PieceCheck) in
+      me.value(on: loop).run(check, of: resumption, on: loop)
     }
     context.disk.submit(work)
+  }
+
+  private func run(_ check: PieceCheck, of resumption: Resumption, on loop: isolated Loop) {
+    self.check = check
+    if isStopping { check.cancel() }
+    let me = Confined(self, on: loop)
+    check.start(on: context.disk, width: context.configuration.diskThreads, loop: loop) { loop, report in
+      let torrent = me.value(on: loop)
+      torrent.check = nil
+      if !torrent.isStopping { torrent.counters.checkedPieces += resumption.doubtful.ones }
+      torrent.adopt(resumption, checked: report.good, on: loop)
+    }
   }
 
   private func checked(_ progress: CheckProgress) {
@@ -62,17 +64,20 @@ extension Torrent {
       stopIfQuiet(on: loop)
       return
     }
-    let journal = journal
+    let (me, journal) = (Confined(self, on: loop), journal)
     let work = DiskWork(on: loop) { _ in
       // A folder that cannot be written to can still be seeded from; a download will hit the error.
       try? journal.adopt(resumption, checked: good)
       return journal.have
-    } then: { [weak self] (loop, have: Bitfield) in
-      guard let self else { return }
-      isLoaded = true
-      if isStopping { stopIfQuiet(on: loop) } else { begin(with: have, on: loop) }
+    } then: { (loop, have: Bitfield) in
+      me.value(on: loop).adopted(have, on: loop)
     }
     context.disk.submit(work)
+  }
+
+  private func adopted(_ have: Bitfield, on loop: isolated Loop) {
+    isLoaded = true
+    if isStopping { stopIfQuiet(on: loop) } else { begin(with: have, on: loop) }
   }
 
   private func startFailed(_ error: StorageError, on loop: isolated Loop) {
@@ -156,7 +161,8 @@ extension Torrent {
     for announcer in announcers { announcer.stop(on: loop) }
     check?.cancel()
     epochIfDue(on: loop)
-    let timer = loop.timer { [weak self] loop in self?.finishStop(on: loop) }
+    let me = Confined(self, on: loop)
+    let timer = loop.timer { loop in me.value(on: loop).finishStop(on: loop) }
     timer.set(after: seconds)
     stopTimer = timer
     stopIfQuiet(on: loop)

@@ -15,17 +15,18 @@ extension Torrent {
       halt("piece \(piece) cannot be verified: its hash is not known", on: loop)
       return
     }
+    let me = Confined(self, on: loop)
     let write = PieceWrite(
       piece: piece, buffer: open.buffer, storage: journal.storage, journal: journal,
       expected: expected, loop: loop
-    ) { [weak self] loop, write in
-      self?.written(write, open, on: loop)
+    ) { loop, write in
+      me.value(on: loop).written(write, on: loop)
     }
     write.wantsBlockDigests = blame.isOnRecord(piece)
     context.disk.submit(write)
   }
 
-  private func written(_ write: PieceWrite, _ open: OpenPiece, on loop: isolated Loop) {
+  private func written(_ write: PieceWrite, on loop: isolated Loop) {
     piecesInDisk -= 1
     let piece = write.piece
     switch write.outcome {
@@ -34,7 +35,9 @@ extension Torrent {
       accept(write, on: loop)
     case .mismatch(let badBlocks):
       counters.failedPieces += 1
-      mismatched(write, open, badBlocks: badBlocks, on: loop)
+      if piece < openPieces.count, let open = openPieces[piece] {
+        mismatched(write, open, badBlocks: badBlocks, on: loop)
+      }
     case .failed(let error):
       write.abandon()
       close(piece)
@@ -80,15 +83,18 @@ extension Torrent {
       if let delay = epoch.delay(now: loop.now) { scheduleEpoch(after: delay, on: loop) }
       return
     }
-    let sync = SyncEpoch(pieces: pieces, journal: journal, loop: loop) {
-      [weak self] loop, sync in
-      self?.synced(sync, on: loop)
+    let me = Confined(self, on: loop)
+    let sync = SyncEpoch(pieces: pieces, journal: journal, loop: loop) { loop, sync in
+      me.value(on: loop).synced(sync, on: loop)
     }
     context.disk.submit(sync)
   }
 
   private func scheduleEpoch(after delay: Double, on loop: isolated Loop) {
-    if epochTimer == nil { epochTimer = loop.timer { [weak self] loop in self?.epochIfDue(on: loop) } }
+    if epochTimer == nil {
+      let me = Confined(self, on: loop)
+      epochTimer = loop.timer { loop in me.value(on: loop).epochIfDue(on: loop) }
+    }
     epochTimer?.set(after: delay)
   }
 

@@ -15,9 +15,10 @@ extension Torrent {
 
   /// Has a batch read on a disk thread; the peer gets it as it goes on the wire.
   func read(_ requests: [BlockRequest], for peer: PeerConnection, on loop: isolated Loop) {
-    let read = BlockRead(storage: journal.storage, pool: context.uploads, loop: loop) { [weak peer] loop, read in
+    let receiver = Confined(peer, on: loop)
+    let read = BlockRead(storage: journal.storage, pool: context.uploads, loop: loop) { loop, read in
       read.cancel()
-      peer?.readDone(read, on: loop)
+      receiver.value(on: loop).readDone(read, on: loop)
     }
     for request in requests { read.append(piece: request.piece, begin: request.begin, length: request.length) }
     context.disk.submit(read)
@@ -45,19 +46,26 @@ extension Torrent {
     }
     peer.leafReads += 1
     let storage = journal.storage
+    let receiver = Confined(peer, on: loop)
     let work = DiskWork(on: loop) { thread in
       try? storage.leafHashes(ofPiece: number, on: thread)
-    } then: { [weak self, weak peer] loop, leaves in
-      guard let self, let peer, peer.phase == .open else { return }
+    } then: { loop, leaves in
+      let peer = receiver.value(on: loop)
       peer.leafReads -= 1
-      let layer = layers[request.piecesRoot]
-      let answer = leaves.flatMap {
-        hashServer.answer(request, file: geometry, pieceLayer: layer, leaves: $0)
-      }
-      peer.send(on: loop) { buffer in
-        if let answer { buffer.append(hashes: answer, answering: request) } else { buffer.append(hashReject: request) }
-      }
+      guard peer.phase == .open else { return }
+      peer.torrent.answer(request, geometry, leaves: leaves, to: peer, on: loop)
     }
     context.disk.submit(work)
+  }
+
+  private func answer(
+    _ request: HashRequest, _ geometry: HashGeometry, leaves: [SHA256Digest]?, to peer: PeerConnection,
+    on loop: isolated Loop
+  ) {
+    let layer = layers[request.piecesRoot]
+    let answer = leaves.flatMap { hashServer.answer(request, file: geometry, pieceLayer: layer, leaves: $0) }
+    peer.send(on: loop) { buffer in
+      if let answer { buffer.append(hashes: answer, answering: request) } else { buffer.append(hashReject: request) }
+    }
   }
 }
