@@ -1,4 +1,5 @@
 public import Addresses
+import PieceStorage
 
 /// How a torrent is added to a session.
 public struct AddOptions: Sendable {
@@ -8,6 +9,9 @@ public struct AddOptions: Sendable {
   public var peers: [Endpoint] = []
   /// Which files are wanted, by their index; `nil` for all.
   public var wanted: [Bool]?
+
+  /// Makes file operations fail, for tests of what happens then.
+  var faults: FaultInjection?
 
   /// All files, into `directory`.
   public init(directory: String) { self.directory = directory }

@@ -128,7 +128,8 @@ extension Torrent {
   /// Stops because of a fault: peers go, what is had stays, `retry` goes on.
   func halt(_ reason: String, on loop: isolated Loop) {
     guard !isStopping else { return }
-    state = .stopped(reason: reason)
+    // What fails between the wish for a retry and its start belongs to the fault of before.
+    if !wantsRetry { state = .stopped(reason: reason) }
     openPieces = []
     closePeers(.stopped, on: loop)
   }
@@ -137,13 +138,21 @@ extension Torrent {
   func retry(on loop: isolated Loop) {
     switch state {
     case .stopped:
-      guard piecesInDisk == 0, !epoch.isRunning else { return }
-      epoch = EpochSchedule()
-      isLoaded = false
-      start(on: loop)
+      wantsRetry = true
+      state = .checking(0)
+      retryIfQuiet(on: loop)
     default:
       for announcer in announcers { announcer.retry(on: loop) }
     }
+  }
+
+  /// Jobs of before the fault may still be with the disk threads: their results come first.
+  func retryIfQuiet(on loop: isolated Loop) {
+    guard wantsRetry, !isStopping, piecesInDisk == 0, !epoch.isRunning else { return }
+    wantsRetry = false
+    epoch = EpochSchedule()
+    isLoaded = false
+    start(on: loop)
   }
 
   // MARK: The end

@@ -135,6 +135,9 @@ extension Torrent {
       book.rest(peer.endpoint, until: now + 600)
     case .duplicate:
       break
+    case .stopped:
+      // Our own doing: the peer may be tried again at once.
+      if let endpoint = peer.listening { book.rest(endpoint, until: now) }
     default:
       guard let endpoint = peer.listening else { return }
       let wasUseful = peer.downloaded > 0 || peer.uploaded > 0

@@ -48,7 +48,12 @@ extension Torrent {
     }
     fillAll(on: loop)
     epochIfDue(on: loop)
-    if isStopping { stopIfQuiet(on: loop) }
+    quieter(on: loop)
+  }
+
+  /// A disk job has ended: somebody may have waited for that.
+  private func quieter(on loop: isolated Loop) {
+    if isStopping { stopIfQuiet(on: loop) } else { retryIfQuiet(on: loop) }
   }
 
   /// The memory of a piece goes back to the pool.
@@ -114,7 +119,7 @@ extension Torrent {
     }
     completeIfDone(on: loop)
     epochIfDue(on: loop)
-    if isStopping { stopIfQuiet(on: loop) }
+    quieter(on: loop)
   }
 
   /// Tells the peers that lack them; a peer that has a piece does not need to know (BEP 3).

@@ -81,11 +81,13 @@ extension Torrent {
     picker.join(peer.slot, has: field)
     if closeIfUseless(peer, on: loop) { return }
     updateInterest(peer, on: loop)
+    askHashes(peer, on: loop)
   }
 
   func gained(_ peer: PeerConnection, _ piece: Int, on loop: isolated Loop) {
     picker.peerGained(piece, peer.slot)
     if closeIfUseless(peer, on: loop) { return }
+    askHashes(peer, on: loop)
     if !peer.isInterested {
       updateInterest(peer, on: loop)
     }

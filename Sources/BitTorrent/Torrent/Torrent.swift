@@ -55,6 +55,7 @@ final class Torrent: DeferredWork {
   /// Whether the look at the disk at the start is over.
   var isLoaded = false
   var check: PieceCheck?
+  var wantsRetry = false
   var isStopping = false
   var stopTimer: LoopTimer?
   var whenStopped: (@Sendable (isolated Loop) -> Void)?
@@ -95,7 +96,7 @@ final class Torrent: DeferredWork {
     journal = ResumeJournal(
       TorrentStorage(
         info: metainfo.info, directory: options.directory, wanted: options.wanted,
-        openFiles: context.openFiles))
+        openFiles: context.openFiles, faults: options.faults))
   }
 
   /// Bits that we set in handshakes.
