@@ -5,7 +5,7 @@ import PackageDescription
 // library never see it. Built and run by scripts/fuzz.
 
 let targets = [
-  "FuzzBencode", "FuzzMetainfo", "FuzzPeerWire", "FuzzTrackerQuery", "FuzzTrackerReply",
+  "FuzzBencode", "FuzzMagnet", "FuzzMetainfo", "FuzzPeerWire", "FuzzTrackerQuery", "FuzzTrackerReply",
 ]
 
 let rooms: [Target.Dependency] = ["Bencode", "Metainfo", "PeerProtocol", "TrackerProtocol"].map {

@@ -2,6 +2,7 @@ import Bencode
 import Bytes
 import Digest
 import Glibc
+import Metainfo
 import PeerProtocol
 
 /// Writes the kept corpus: `FuzzSeeds FOLDER`. The same files every time.
@@ -11,8 +12,18 @@ enum FuzzSeeds {
     guard CommandLine.arguments.count == 2 else { exit(64) }
     let folder = CommandLine.arguments[1]
     mkdir(folder, 0o755)
+    for (name, bytes) in metainfo where name != "info" {
+      // A seed that is refused would keep the fuzzer from all that lies behind.
+      do {
+        _ = try Metainfo(bytes)
+      } catch {
+        print("\(name): \(error)")
+        exit(1)
+      }
+    }
     write(peerWire, to: "\(folder)/FuzzPeerWire")
     write(bencode, to: "\(folder)/FuzzBencode")
+    write(magnets, to: "\(folder)/FuzzMagnet")
     write(metainfo, to: "\(folder)/FuzzMetainfo")
     write(replies, to: "\(folder)/FuzzTrackerReply")
     write(queries, to: "\(folder)/FuzzTrackerQuery")
@@ -92,6 +103,19 @@ enum FuzzSeeds {
       "dictionary": "d1:ai1e1:bl4:spam0:e2:cdd1:xi5eee", "unsorted": "d1:bi1e1:ai2ee",
       "nested": String(repeating: "l", count: 30) + String(repeating: "e", count: 30),
       "faults": "d1:ai01ee", "trailing": "i1exyz",
+    ]
+    return texts.mapValues { Array($0.utf8) }
+  }
+
+  static var magnets: [String: [UInt8]] {
+    let v1 = "xt=urn:btih:" + String(repeating: "0a", count: 20)
+    let v2 = "xt=urn:btmh:1220" + String(repeating: "9f", count: 32)
+    let texts = [
+      "v1": "magnet:?\(v1)&dn=a+name%20%C3%A9&tr=http%3A%2F%2Fa.example%2Fannounce&tr.1=udp://b.example:1",
+      "base32": "magnet:?xt=urn:btih:" + String(repeating: "MFRGGZDF", count: 4),
+      "hybrid": "magnet:?xt.1=\(v1.dropFirst(3))&xt.2=\(v2.dropFirst(3))&so=0,2,4-6&ws=http://c.example/",
+      "peers": "magnet:?\(v2)&x.pe=192.0.2.1:6881&x.pe=[2001:db8::1]:1&x.pe=host.example:80",
+      "faults": "magnet:?\(v1)&dn=%zz&so=5-1&x.pe=nowhere",
     ]
     return texts.mapValues { Array($0.utf8) }
   }
