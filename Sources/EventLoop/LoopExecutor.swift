@@ -19,6 +19,7 @@ final class LoopExecutor: SerialExecutor, @unchecked Sendable {
   }
 
   private let shared = Mutex(Shared())
+  private let threadID = Atomic<UInt>(0)
   private var jobs: [UnownedJob] = []
   private var inbox: [any Completion] = []
   private var thread: WorkerThread?
@@ -26,8 +27,8 @@ final class LoopExecutor: SerialExecutor, @unchecked Sendable {
   private let wakeUp: UnsafeMutablePointer<uv_async_t>
   private let prepare: UnsafeMutablePointer<uv_prepare_t>
   let uv: UnsafeMutablePointer<uv_loop_t>
-  var deferred: [any Completion] = []
-  private var running: [any Completion] = []
+  var deferred: [any DeferredWork] = []
+  private var running: [any DeferredWork] = []
   /// The time of this wake-up.
   var now: Instant = .now
   /// The owner while its thread runs; the thread holds it strongly.
@@ -69,7 +70,15 @@ final class LoopExecutor: SerialExecutor, @unchecked Sendable {
     unsafe data.map { unsafe Unmanaged<LoopExecutor>.fromOpaque($0).takeUnretainedValue() }
   }
 
+  /// Lets `assumeIsolated` succeed on the loop's thread, where libuv calls back outside of any job.
+  func isIsolatingCurrentContext() -> Bool? { threadID.load(ordering: .relaxed) == UInt(pthread_self()) }
+
+  func checkIsolated() {
+    precondition(isIsolatingCurrentContext() == true, "not on the loop's thread")
+  }
+
   private func run() {
+    threadID.store(UInt(pthread_self()), ordering: .relaxed)
     unsafe uv_run(uv, UV_RUN_DEFAULT)
     unsafe uv_loop_close(uv)
     let left = shared.withLock { shared in
@@ -155,7 +164,7 @@ final class LoopExecutor: SerialExecutor, @unchecked Sendable {
     enter { loop in
       while !deferred.isEmpty {
         swap(&running, &deferred)
-        for completion in running { completion.complete(on: loop) }
+        for work in running { work.endOfWakeUp(on: loop) }
         running.removeAll(keepingCapacity: true)
       }
     }
