@@ -19,6 +19,8 @@ int apus_openat(int folder, const char *path, int flags, unsigned mode);
 int apus_set_option(int fd, int level, int name, int value);
 /// The terminal's columns on a descriptor, or 0.
 int apus_terminal_columns(int fd);
+/// The terminal's rows on a descriptor, or 0.
+int apus_terminal_rows(int fd);
 /// Names the calling thread (at most 15 bytes count).
 void apus_name_thread(const char *name);
 /// errno of the calling thread.
