@@ -1,9 +1,10 @@
-/// `, did you mean 'x'?` for the known word nearest to `word`, or nothing if none is near.
+/// ` (did you mean 'x'?)` for the known word nearest to `word`, or nothing if none is near.
 func suggestion(for word: String, among known: [String]) -> String {
+  guard word.count > 2 else { return "" }
   let limit = max(1, word.count / 3)
   let near = known.map { (word: $0, distance: editDistance(word, $0)) }.filter { $0.distance <= limit }
   guard let best = near.min(by: { $0.distance < $1.distance }) else { return "" }
-  return ", did you mean '\(best.word)'?"
+  return " (did you mean '\(best.word)'?)"
 }
 
 /// Insertions, deletions, replacements and swaps of neighbours that turn one word into the other.
