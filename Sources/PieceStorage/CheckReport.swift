@@ -37,4 +37,10 @@ public struct FileFault: Sendable, Equatable {
   public var file: Int
   /// What is wrong.
   public var reason: Reason
+
+  /// A fault of a file.
+  public init(file: Int, reason: Reason) {
+    self.file = file
+    self.reason = reason
+  }
 }

@@ -26,13 +26,13 @@ public final class ResumeJournal: Sendable {
   /// The torrent's files.
   public let storage: TorrentStorage
   let contents: Mutex<Contents>
-  let system: [UInt8]
+  let system: SystemRun
 
   /// The journal of `storage`. Touches nothing yet.
-  public convenience init(_ storage: TorrentStorage) { self.init(storage, system: Self.thisSystem()) }
+  public convenience init(_ storage: TorrentStorage) { self.init(storage, system: .current) }
 
-  /// For tests: `system` names the run of the operating system.
-  init(_ storage: TorrentStorage, system: [UInt8]) {
+  /// For tests: `system` is the run of the operating system that all happens in.
+  package init(_ storage: TorrentStorage, system: SystemRun) {
     self.storage = storage
     self.system = system
     contents = Mutex(Contents(state: JournalState(pieces: storage.info.pieceCount)))
@@ -41,23 +41,13 @@ public final class ResumeJournal: Sendable {
   /// The pieces that are ours.
   public var have: Bitfield { contents.withLock { $0.state.have } }
 
-  /// A name of this run of the operating system that changes when it starts anew.
-  private static func thisSystem() -> [UInt8] {
-    let descriptor = unsafe apus_open("/proc/sys/kernel/random/boot_id", O_RDONLY, 0)
-    guard descriptor >= 0 else { return [] }
-    let file = OpenFile(descriptor, isWritable: false)
-    var bytes = [UInt8](repeating: 0, count: 64)
-    let count = unsafe read(file.descriptor, &bytes, bytes.count)
-    return Array(bytes.prefix(max(0, count)))
-  }
-
   // MARK: While pieces arrive
 
   /// Notes that a piece is about to be written. Costs one small write, and a sync the first time.
   func willWrite(_ piece: Int) throws(StorageError) {
     try contents.withLock { (contents) throws(StorageError) in
       if contents.state.system == nil || contents.file == nil {
-        contents.state.apply(.opened(system: system))
+        contents.state.apply(.opened(system: system.name))
         try replace(&contents)
       }
       try append(.writing(piece), &contents)

@@ -1,5 +1,4 @@
 public import Bytes
-internal import CSystem
 import Metainfo
 internal import Synchronization
 
@@ -46,7 +45,8 @@ extension ResumeJournal {
       doubtful: Bitfield(count: storage.info.pieceCount), observed: look())
     resumption.compare(
       state ?? JournalState(pieces: storage.info.pieceCount), storage,
-      isSameSystem: state?.system == nil || state?.system == system, journalModified: file?.modified ?? 0)
+      isSameSystem: state?.system == nil || state?.system == system.name, systemStart: system.start,
+      journalModified: file?.modified ?? 0)
     contents.withLock { contents in
       contents = Contents(state: JournalState(pieces: storage.info.pieceCount))
       contents.state.have = resumption.have
@@ -115,11 +115,11 @@ extension File {
 
 extension Resumption {
   fileprivate mutating func compare(
-    _ state: JournalState, _ storage: TorrentStorage, isSameSystem: Bool, journalModified: Int64
+    _ state: JournalState, _ storage: TorrentStorage, isSameSystem: Bool, systemStart: Int64, journalModified: Int64
   ) {
     let evidence = Evidence(
       state: state, isSameSystem: isSameSystem, journalModified: journalModified,
-      systemStart: apus_start_of_system())
+      systemStart: systemStart)
     var absent = Bitfield(count: have.count)
     let mayHaveLostRecords = journal == .damaged || journal == .interrupted && !isSameSystem
     for (file, entry) in storage.info.files.enumerated() where entry.holdsContent {

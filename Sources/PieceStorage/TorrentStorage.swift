@@ -37,6 +37,8 @@ public final class TorrentStorage: Sendable {
   /// Storage of `info`'s files in `directory`. Touches nothing yet.
   ///
   /// - Parameters:
+  ///   - info: the torrent.
+  ///   - directory: the download folder; made by `prepare` if it is missing.
   ///   - wanted: for each file of the torrent whether it is wanted; all if `nil`.
   ///   - openFiles: the session's cache of descriptors.
   ///   - faults: for tests: makes operations fail or wait.

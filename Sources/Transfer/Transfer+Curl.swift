@@ -60,7 +60,9 @@ extension Transfer {
 
   private func error(_ code: CURLcode, _ detail: String) -> HTTPError {
     switch code {
-    case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL: .invalidURL(detail)
+    case CURLE_URL_MALFORMAT: .invalidURL(detail)
+    // Also what libcurl calls it when something answers that speaks no HTTP.
+    case CURLE_UNSUPPORTED_PROTOCOL: address != nil && status == 0 ? .broken(detail) : .invalidURL(detail)
     case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY: .cannotResolve(detail)
     case CURLE_COULDNT_CONNECT, CURLE_INTERFACE_FAILED: .cannotConnect(detail)
     case CURLE_OPERATION_TIMEDOUT: .timedOut(detail)
@@ -74,14 +76,22 @@ extension Transfer {
   }
 
   private func reply() -> HTTPReply {
-    var status = 0
-    unsafe apus_curl_get_long(easy, CURLINFO_RESPONSE_CODE, &status)
     var url: UnsafePointer<CChar>?
     unsafe apus_curl_get_text(easy, CURLINFO_EFFECTIVE_URL, &url)
-    var address: UnsafePointer<CChar>?
-    unsafe apus_curl_get_text(easy, CURLINFO_PRIMARY_IP, &address)
     return unsafe HTTPReply(
-      status: status, body: body, url: url.map { unsafe String(cString: $0) } ?? "",
-      address: address.flatMap { unsafe IPAddress(String(cString: $0)) })
+      status: status, body: body, url: url.map { unsafe String(cString: $0) } ?? "", address: address)
+  }
+
+  private var status: Int {
+    var status = 0
+    unsafe apus_curl_get_long(easy, CURLINFO_RESPONSE_CODE, &status)
+    return status
+  }
+
+  /// Of the connection that was used last.
+  private var address: IPAddress? {
+    var text: UnsafePointer<CChar>?
+    unsafe apus_curl_get_text(easy, CURLINFO_PRIMARY_IP, &text)
+    return unsafe text.flatMap { unsafe IPAddress(String(cString: $0)) }
   }
 }
