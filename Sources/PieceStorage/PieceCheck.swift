@@ -67,9 +67,7 @@ public final class PieceCheck: Sendable {
       guard pieces == nil, storage.isWanted(index) else { continue }
       if found == nil { faults[index] = .missing }
       if let found, !file.isSymbolicLink {
-        if found.kind != 1 { faults[index] = .notAFile }
-        if found.size < file.length { faults[index] = .short(found.size) }
-        if found.size > file.length { faults[index] = .long(found.size) }
+        faults[index] = Self.fault(kind: found.kind, size: found.size, length: file.length)
       }
     }
     if let found = walk.status(storage.partStore), found.kind == 1 {
@@ -82,6 +80,11 @@ public final class PieceCheck: Sendable {
       pieces?[piece] ?? true ? sum + Int64(info.pieceSize(piece)) : sum
     }
     state = Mutex(State(good: Bitfield(count: info.pieceCount), files: faults))
+  }
+
+  private static func fault(kind: Int32, size: Int64, length: Int64) -> FileFault.Reason? {
+    guard kind == 1 else { return .notAFile }
+    return size == length ? nil : size < length ? .short(size) : .long(size)
   }
 
   /// Ends the check soon; pieces that were not reached count as not good.

@@ -115,7 +115,8 @@ extension File {
 
 extension Resumption {
   fileprivate mutating func compare(
-    _ state: JournalState, _ storage: TorrentStorage, isSameSystem: Bool, systemStart: Int64, journalModified: Int64
+    _ state: JournalState, _ storage: TorrentStorage, isSameSystem: Bool, systemStart: Int64,
+    journalModified: Int64
   ) {
     let evidence = Evidence(
       state: state, isSameSystem: isSameSystem, journalModified: journalModified,

@@ -95,9 +95,10 @@ struct CheckTests {
       operation == .read && path == "folder/d.bin" ? EIO : 0
     }
     let file = torrent.file("d.bin")
-    #expect(rig.check().files == [
-      FileFault(file: file, reason: .unreadable(.io(path: scratch.path + "/folder/d.bin", code: EIO)))
-    ])
+    #expect(
+      rig.check().files == [
+        FileFault(file: file, reason: .unreadable(.io(path: scratch.path + "/folder/d.bin", code: EIO)))
+      ])
     #expect(rig.check().damaged == Array(torrent.info.files[file].pieces))
   }
 

@@ -75,7 +75,9 @@ struct JobTests {
     wanted.append((0, 5, 3))
     wanted.append((0, 8, 100))
     let read = await withCheckedContinuation { continuation in
-      let read = BlockRead(storage: rig.storage, pool: rig.buffers, loop: rig.loop) { continuation.resume(returning: $1) }
+      let read = BlockRead(storage: rig.storage, pool: rig.buffers, loop: rig.loop) {
+        continuation.resume(returning: $1)
+      }
       for block in wanted { read.append(piece: block.0, begin: block.1, length: block.2) }
       rig.pool.submit(read)
     }
@@ -94,16 +96,21 @@ struct JobTests {
   }
 
   @Test func aReadErrorFailsOnlyItsOwnBlocks() async throws {
-    let rig = try Rig(TestTorrent(.v1, pieceLength: 65536, name: "n", files: [
-      ("a", TestTorrent.noise(40000, seed: 1)), ("b", TestTorrent.noise(90000, seed: 2)),
-    ]))
+    let rig = try Rig(
+      TestTorrent(
+        .v1, pieceLength: 65536, name: "n",
+        files: [
+          ("a", TestTorrent.noise(40000, seed: 1)), ("b", TestTorrent.noise(90000, seed: 2)),
+        ]))
     await rig.writeAll()
     rig.storage.close()
     // Short after 40000 + 20000 bytes of piece space.
     rig.scratch.write(Array(rig.torrent.contents[["n", "b"]]!.prefix(20000)), to: "n/b")
     let wanted = [(0, 0), (0, 16384), (0, 32768), (0, 49152), (5, 0), (0, 65530), (-1, 0), (0, 16384)]
     let read = await withCheckedContinuation { continuation in
-      let read = BlockRead(storage: rig.storage, pool: rig.buffers, loop: rig.loop) { continuation.resume(returning: $1) }
+      let read = BlockRead(storage: rig.storage, pool: rig.buffers, loop: rig.loop) {
+        continuation.resume(returning: $1)
+      }
       for block in wanted { read.append(piece: block.0, begin: block.1, length: 16384) }
       rig.pool.submit(read)
     }
@@ -113,7 +120,9 @@ struct JobTests {
     let memory = read.buffer?.memory
     for block in read.blocks where block.offset != nil {
       let start = (block.offset ?? 0) + 13
-      #expect(memory.map { Array($0[start..<start + 16384]) } == Array(rig.torrent.piece(0)[block.begin..<block.begin + 16384]))
+      #expect(
+        memory.map { Array($0[start..<start + 16384]) }
+          == Array(rig.torrent.piece(0)[block.begin..<block.begin + 16384]))
     }
   }
 
@@ -124,9 +133,11 @@ struct JobTests {
     for piece in 0..<rig.torrent.info.pieceCount {
       let leaves = try rig.storage.leafHashes(ofPiece: piece, on: thread)
       let bytes = rig.torrent.piece(piece)
-      #expect(leaves == stride(from: 0, to: bytes.count, by: 16384).map {
-        SHA256.hash(bytes.rawBytes.extracting($0..<min(bytes.count, $0 + 16384)))
-      })
+      #expect(
+        leaves
+          == stride(from: 0, to: bytes.count, by: 16384).map {
+            SHA256.hash(bytes.rawBytes.extracting($0..<min(bytes.count, $0 + 16384)))
+          })
     }
   }
 
@@ -136,7 +147,11 @@ struct JobTests {
     let gate = Mutex(())
     let started = Atomic(false)
     gate._unsafeLock()
-    pool.submit(Note { started.store(true, ordering: .releasing); gate.withLock { _ in } })
+    pool.submit(
+      Note {
+        started.store(true, ordering: .releasing)
+        gate.withLock { _ in }
+      })
     pool.submit(Note { log.withLock { $0.append(100) } }, isBackground: true)
     for index in 0..<50 { pool.submit(Note { log.withLock { $0.append(index) } }) }
     gate._unsafeUnlock()

@@ -58,10 +58,10 @@ struct JournalTests {
       let rig = try Rig(torrent, scratch)
       let (have, resumption) = try rig.resume()
       #expect(have.indices == Array(0..<piece))
-      #expect(resumption.doubtful.indices == (piece == 0 ? [] : [piece - 1]))
+      #expect(resumption.doubtful.indices == (piece % 3 == 1 || piece == 0 ? [] : [piece - 1]))
       #expect(resumption.changedFiles == [])
       _ = await rig.write(piece)
-      if piece % 3 == 0 { #expect(await rig.sync([piece]) == nil); _ = await rig.write(piece) }
+      if piece % 3 == 0 { #expect(await rig.sync([piece]) == nil) }
     }
   }
 
@@ -91,7 +91,8 @@ struct JournalTests {
     let scratch = Scratch()
     try await session(torrent, scratch, synced: [0, 2, 5], closing: true)
     scratch.write(
-      isZero ? [UInt8](repeating: 0, count: length) : TestTorrent.noise(length, seed: 9), to: journalName(torrent))
+      isZero ? [UInt8](repeating: 0, count: length) : TestTorrent.noise(length, seed: 9),
+      to: journalName(torrent))
     let (have, resumption) = try Rig(torrent, scratch).resume()
     #expect(resumption.journal == .none)
     #expect(resumption.have.isEmpty)
@@ -119,7 +120,8 @@ struct JournalTests {
       scratch.write(Array(whole.prefix(length)), to: journalName(torrent))
       let resumption = rig.journal.load()
       #expect(Set(resumption.have.indices).isSubset(of: [0, 3]))
-      // What is there is found all the same.
+      // What is there is found all the same, but for notes that are gone without a trace.
+      guard resumption.journal != .interrupted else { continue }
       #expect(Set(resumption.have.indices + resumption.doubtful.indices).isSuperset(of: [0, 3]))
     }
   }
@@ -268,12 +270,12 @@ struct JournalTests {
     let torrent = TestTorrent(
       .v1, pieceLength: 16384, name: "n", files: [("f", TestTorrent.noise(16384 * 4, seed: 1))])
     let rig = try Rig(torrent)
-    for _ in 0..<4000 { _ = await rig.write(1) }
-    for round in 0..<100 {
-      for _ in 0..<80 { _ = await rig.write(round % 3) }
+    for _ in 0..<6500 { _ = await rig.write(1) }
+    for round in 0..<10 {
+      for _ in 0..<10 { _ = await rig.write(round % 3) }
       #expect(await rig.sync([round % 3]) == nil)
     }
-    #expect((rig.scratch.read(journalName(torrent)) ?? []).count < 1 << 19)
+    #expect((rig.scratch.read(journalName(torrent)) ?? []).count < 1 << 18)
     #expect(try Rig(torrent, rig.scratch).journal.load().have.indices == [0, 1, 2])
   }
 

@@ -37,7 +37,8 @@ struct LayoutTests {
   }
 
   @Test func aFileIsSparseAndAtItsFullLengthFromTheFirstPiece() async throws {
-    let rig = try Rig(TestTorrent(.v1, pieceLength: 65536, name: "n", files: [("f", TestTorrent.noise(1 << 22, seed: 1))]))
+    let rig = try Rig(
+      TestTorrent(.v1, pieceLength: 65536, name: "n", files: [("f", TestTorrent.noise(1 << 22, seed: 1))]))
     _ = await rig.write(63)
     var status = stat()
     stat(rig.scratch.path + "/n/f", &status)
@@ -66,7 +67,8 @@ struct LayoutTests {
   }
 
   @Test func aFileTooLongIsCutWhenItIsWrittenTo() async throws {
-    let rig = try Rig(TestTorrent(.v1, pieceLength: 16384, name: "n", files: [("f", TestTorrent.noise(20000, seed: 1))]))
+    let rig = try Rig(
+      TestTorrent(.v1, pieceLength: 16384, name: "n", files: [("f", TestTorrent.noise(20000, seed: 1))]))
     rig.scratch.write([UInt8](repeating: 1, count: 50000), to: "n/f")
     await rig.writeAll()
     #expect(rig.scratch.read("n/f") == rig.torrent.contents[["n", "f"]])

@@ -112,7 +112,8 @@ struct SafetyTests {
   }
 
   @Test(arguments: [
-    (ENOSPC, "no space"), (EDQUOT, "quota"), (EROFS, "read-only"), (EACCES, "permission"), (EIO, "check the disk"),
+    (ENOSPC, "no space"), (EDQUOT, "quota"), (EROFS, "read-only"), (EACCES, "permission"),
+    (EIO, "check the disk"),
   ])
   func aFailedWriteSaysWhereAndWhyAndCanBeTriedAgain(_ code: Int32, _ words: String) async throws {
     let failing = Atomic(true)

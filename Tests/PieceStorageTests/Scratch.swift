@@ -11,8 +11,12 @@ final class Scratch: Sendable {
   let path: String
 
   init() {
-    var template = Array("/tmp/apus-storage-XXXXXX".utf8CString)
-    path = template.withUnsafeMutableBufferPointer { mkdtemp($0.baseAddress!).map { String(cString: $0) } ?? "" }
+    // In memory if possible: there are many syncs.
+    let base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"
+    var template = Array("\(base)/apus-storage-XXXXXX".utf8CString)
+    path = template.withUnsafeMutableBufferPointer { name in
+      name.baseAddress.flatMap { mkdtemp($0) }.map { String(cString: $0) } ?? ""
+    }
   }
 
   deinit { Self.delete(path) }
@@ -135,7 +139,9 @@ final class Rig: Sendable {
   }
 
   /// Hashes and writes a piece; `bytes` instead of the right ones.
-  func write(_ piece: Int, bytes: [UInt8]? = nil, change: (PieceWrite) -> Void = { _ in }) async -> PieceWrite.Outcome {
+  func write(_ piece: Int, bytes: [UInt8]? = nil, change: (PieceWrite) -> Void = { _ in }) async
+    -> PieceWrite.Outcome
+  {
     await job(piece, bytes: bytes, change: change).outcome ?? .mismatch(badBlocks: [-1])
   }
 
@@ -143,14 +149,17 @@ final class Rig: Sendable {
     _ piece: Int, bytes: [UInt8]? = nil, leaves: Bool = false, change: (PieceWrite) -> Void = { _ in }
   ) async -> PieceWrite {
     let bytes = bytes ?? torrent.piece(piece)
-    let buffer = buffers.take(bytes.count)!
+    guard let buffer = buffers.take(bytes.count) else { fatalError("no memory") }
     buffer.store(bytes.rawBytes, at: 0)
     let good = torrent.piece(piece)
-    let known = leaves
+    let known =
+      leaves
       ? stride(from: 0, to: good.count, by: 16384).map { start in
         SHA256.hash(good.rawBytes.extracting(start..<min(good.count, start + 16384)))
       } : nil
-    let expected = PieceExpectation(piece: piece, info: torrent.info, layers: torrent.layers, leaves: known)!
+    guard
+      let expected = PieceExpectation(piece: piece, info: torrent.info, layers: torrent.layers, leaves: known)
+    else { fatalError("no hash of piece \(piece)") }
     return await withCheckedContinuation { continuation in
       let write = PieceWrite(
         piece: piece, buffer: buffer, storage: storage, journal: journal, expected: expected, loop: loop
@@ -167,7 +176,8 @@ final class Rig: Sendable {
   func sync(_ pieces: [Int]) async -> StorageError? {
     await withCheckedContinuation { continuation in
       pool.submit(
-        SyncEpoch(pieces: pieces, journal: journal, loop: loop) { continuation.resume(returning: $1.failure) })
+        SyncEpoch(pieces: pieces, journal: journal, loop: loop) { continuation.resume(returning: $1.failure) }
+      )
     }
   }
 
