@@ -139,7 +139,9 @@ public struct TimeSpan: ArgumentValue, Equatable {
       if character.isNumber || character == "." {
         digits.append(character)
       } else {
-        guard let factor = factors[character], let number = Double(digits), number.isFinite else { throw problem }
+        guard let factor = factors[character], let number = Double(digits), number.isFinite else {
+          throw problem
+        }
         total += number * factor
         digits = ""
       }

@@ -92,14 +92,17 @@ public struct Program: Sendable {
     case "--generate-completion-script": return completionScript(rest)
     case "--generate-manual": return .show(manual())
     case "help":
-      guard let topic = rest.first, topic != "-h", topic != "--help" else { return .show(help(columns: columns)) }
+      guard let topic = rest.first, topic != "-h", topic != "--help" else {
+        return .show(help(columns: columns))
+      }
       guard let command = command(named: topic) else { return .refuse(unknownCommand(topic)) }
       return .show(help(for: command, columns: columns))
     default: break
     }
     guard !first.hasPrefix("-") else {
       let known = ["--help", "--version", "--generate-completion-script", "--generate-manual"]
-      return .refuse("\(name): unknown option '\(first)'\(suggestion(for: first, among: known)); see '\(name) --help'")
+      return .refuse(
+        "\(name): unknown option '\(first)'\(suggestion(for: first, among: known)); see '\(name) --help'")
     }
     guard let command = command(named: first) else { return .refuse(unknownCommand(first)) }
     return parse(command, rest, environment: environment, columns: columns)

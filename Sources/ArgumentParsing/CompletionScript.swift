@@ -107,10 +107,12 @@ extension Program {
   private func fishScript() -> String {
     var script = "# fish completion for \(name)\ncomplete -c \(name) -f\n"
     for command in commands {
-      script += "complete -c \(name) -n __fish_use_subcommand -a \(command.name) -d '\(quoted(command.summary))'\n"
+      script +=
+        "complete -c \(name) -n __fish_use_subcommand -a \(command.name) -d '\(quoted(command.summary))'\n"
     }
     script += "complete -c \(name) -n __fish_use_subcommand -a help -d 'Show help.'\n"
-    script += "complete -c \(name) -n '__fish_seen_subcommand_from help' -a '\(names.joined(separator: " "))'\n"
+    script +=
+      "complete -c \(name) -n '__fish_seen_subcommand_from help' -a '\(names.joined(separator: " "))'\n"
     for command in commands {
       let start = "complete -c \(name) -n '__fish_seen_subcommand_from \(command.name)'"
       for row in visible(command) {

@@ -7,8 +7,11 @@ extension Program {
     page += ".SH COMMANDS\n"
     for command in commands {
       let table = rows(of: command).filter { !$0.description.isHidden }
-      page += ".SS \(name) \(command.name) \(roff(Self.usage(table.map(\.description))))\n\(roff(command.summary))\n"
-      for paragraph in command.discussion.split(separator: "\n") { page += ".PP\n\(roff(String(paragraph)))\n" }
+      page +=
+        ".SS \(name) \(command.name) \(roff(Self.usage(table.map(\.description))))\n\(roff(command.summary))\n"
+      for paragraph in command.discussion.split(separator: "\n") {
+        page += ".PP\n\(roff(String(paragraph)))\n"
+      }
       for row in table {
         let (label, text) = Self.row(row)
         page += ".TP\n\\fB\(roff(label))\\fR\n\(roff(text))\n"

@@ -47,7 +47,8 @@ public struct Parameter<Root: Command>: Sendable {
 
   /// An option that may be given many times; every value is kept, in order.
   public static func option<Value: ArgumentValue>(
-    _ property: any WritableKeyPath<Root, [Value]> & Sendable, _ names: String..., value: String, help: String,
+    _ property: any WritableKeyPath<Root, [Value]> & Sendable, _ names: String..., value: String,
+    help: String,
     complete: Completion = .none, isHidden: Bool = false
   ) -> Self {
     Self(

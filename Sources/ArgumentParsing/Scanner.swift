@@ -70,13 +70,12 @@ struct Scanner<Root: Command> {
         if name == "-h" { throw .help }
         throw .problem(unknown(word.count == 2 ? word : name))
       }
-      if parameters[index].description.kind == .flag {
-        try store(index, "", name)
-      } else {
+      guard parameters[index].description.kind == .flag else {
         let attached = String(letters.first == "=" ? letters.dropFirst() : letters)
         try store(index, letters.isEmpty ? try value(of: name, index) : attached, name)
         return
       }
+      try store(index, "", name)
     }
   }
 
@@ -113,7 +112,8 @@ struct Scanner<Root: Command> {
 
   private mutating func readEnvironment() throws(ScanEnd) {
     for (index, parameter) in parameters.enumerated() where counts[index] == 0 {
-      guard let variable = parameter.description.environment, let text = environment[variable], !text.isEmpty else {
+      guard let variable = parameter.description.environment, let text = environment[variable], !text.isEmpty
+      else {
         continue
       }
       try store(index, text, "environment variable \(variable)")

@@ -27,7 +27,7 @@ struct Apus {
     case .run(let command):
       guard let command = command as? any RunnableCommand else { _exit(ExitStatus.failure.code) }
       let scene = Scene(console: console, interruption: interruption, environment: environment)
-      Task { _exit(await outcome(of: command, scene).code) }
+      Task.detached { _exit(await outcome(of: command, scene).code) }
       SignalWatch.run(interruption, cleanly: type(of: command).stopsCleanly, console: console)
     }
   }
@@ -117,10 +117,13 @@ extension Program {
       Note(
         "ENVIRONMENT",
         [
-          ("NO_COLOR", "Set and not empty: no colours."), ("TERM=dumb", "No live display, plain lines instead."),
+          ("NO_COLOR", "Set and not empty: no colours."),
+          ("TERM=dumb", "No live display, plain lines instead."),
           ("TMPDIR", "Where the demo puts its folder, instead of /tmp."),
         ]),
     ],
     commands: [
+      Create.self, Show.self, MagnetLink.self, Verify.self, TrackerService.self, Download.self, Seed.self,
+      Demo.self,
     ])
 }

@@ -47,7 +47,8 @@ import Testing
   }
 
   @Test func anEmptyValueAfterEqualsIsAValueAndRefused() {
-    #expect(refusal("paint", "hall", "--tool=") == "decor paint: --tool: '' is empty; see 'decor paint --help'")
+    #expect(
+      refusal("paint", "hall", "--tool=") == "decor paint: --tool: '' is empty; see 'decor paint --help'")
   }
 
   @Test func theEnvironmentStandsInForAnOption() throws {
@@ -59,9 +60,15 @@ import Testing
 
   @Test(arguments: [
     (["paint"], "decor paint: missing <room>; see 'decor paint --help'"),
-    (["paint", "hall", "--cotas", "3"], "decor paint: unknown option '--cotas' (did you mean '--coats'?); see 'decor paint --help'"),
+    (
+      ["paint", "hall", "--cotas", "3"],
+      "decor paint: unknown option '--cotas' (did you mean '--coats'?); see 'decor paint --help'"
+    ),
     (["paint", "hall", "--wxyz"], "decor paint: unknown option '--wxyz'; see 'decor paint --help'"),
-    (["paint", "hall", "--coats"], "decor paint: --coats needs a value: --coats <number>; see 'decor paint --help'"),
+    (
+      ["paint", "hall", "--coats"],
+      "decor paint: --coats needs a value: --coats <number>; see 'decor paint --help'"
+    ),
     (
       ["paint", "hall", "--coats", "--fast"],
       "decor paint: --coats needs a value: --coats <number>, but '--fast' follows; see 'decor paint --help'"
@@ -70,7 +77,10 @@ import Testing
       ["paint", "hall", "--coats", "many"],
       "decor paint: --coats: 'many' is not a whole number from 0 to 9223372036854775807; see 'decor paint --help'"
     ),
-    (["paint", "hall", "-c", "blue"], "decor paint: -c: 'blue' is none of red, green; see 'decor paint --help'"),
+    (
+      ["paint", "hall", "-c", "blue"],
+      "decor paint: -c: 'blue' is none of red, green; see 'decor paint --help'"
+    ),
     (["paint", "hall", "--fast=yes"], "decor paint: --fast takes no value; see 'decor paint --help'"),
     (["paint", "hall", "-fz"], "decor paint: unknown option '-z'; see 'decor paint --help'"),
     (["paint", "hall", "-fn6"], "decor paint: --fast allows at most 5 coats; see 'decor paint --help'"),

@@ -9,7 +9,8 @@ enum Colour: String, CaseIterable, ArgumentValue {
 struct Paint: Command {
   static let name = "paint"
   static let summary = "Paint walls."
-  static let discussion = "Paints every wall that is named, one after the other, until there is no paint left."
+  static let discussion =
+    "Paints every wall that is named, one after the other, until there is no paint left."
   static let parameters: [Parameter<Self>] = [
     .argument(\.room, "room", help: "The room.", complete: .directories),
     .arguments(\.walls, "wall", minimum: 0, help: "Its walls.", complete: .files("wall")),

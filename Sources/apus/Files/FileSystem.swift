@@ -96,9 +96,20 @@ enum FileSystem {
     return Int64(information.f_bavail) * Int64(information.f_frsize)
   }
 
-  /// The last component of a path, `/` for the root.
+  /// The last component of a path; where that is `.` or `..`, of what it stands for.
   static func name(_ path: String) -> String {
-    path.split(separator: "/").last.map(String.init) ?? path
+    let last = path.split(separator: "/").last.map(String.init) ?? path
+    guard last == "." || last == "..", let resolved = unsafe realpath(path, nil) else { return last }
+    defer { unsafe free(resolved) }
+    return unsafe String(cString: resolved).split(separator: "/").last.map(String.init) ?? last
+  }
+
+  /// The names in both forms that a pattern may mean: the path, and the path below the first folder.
+  static func matches(_ pattern: String, _ path: [String]) -> Bool {
+    [path[...], path.dropFirst()].contains { part in
+      guard !part.isEmpty else { return false }
+      return unsafe fnmatch(pattern, part.joined(separator: "/"), 0) == 0
+    }
   }
 
   /// A failure from the present `errno`.

@@ -36,7 +36,9 @@ enum Figures {
   }
 
   /// A whole percentage; 100 only when all is done.
-  static func percent(_ fraction: Double) -> String { "\(Int((min(max(fraction, 0), 1) * 100).rounded(.down))) %" }
+  static func percent(_ fraction: Double) -> String {
+    "\(Int((min(max(fraction, 0), 1) * 100).rounded(.down))) %"
+  }
 
   /// `1 file`, `3 files`.
   static func count(_ count: Int, _ one: String, _ many: String? = nil) -> String {
@@ -81,6 +83,7 @@ enum Figures {
     let month = index < 10 ? index + 3 : index - 9
     let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
     let two = { (value: Int64) in value < 10 ? "0\(value)" : "\(value)" }
-    return "\(year)-\(two(month))-\(two(day)) \(two(second / 3600)):\(two(second % 3600 / 60)):\(two(second % 60)) UTC"
+    return
+      "\(year)-\(two(month))-\(two(day)) \(two(second / 3600)):\(two(second % 3600 / 60)):\(two(second % 60)) UTC"
   }
 }

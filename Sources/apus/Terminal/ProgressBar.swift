@@ -36,19 +36,19 @@ struct ProgressRow: Sendable, Equatable {
   /// The line for a terminal: never wider than `columns` - 1, so that it never wraps.
   func line(columns: Int, style: Style, labelWidth: Int) -> String {
     let room = max(1, columns - 1)
-    let name = label.printable
     let percent = fraction.map { Figures.percent($0).right(5) }
+    // The label may shrink to 14 columns and the bar to 8 before a figure goes.
+    let bar = fraction == nil ? 0 : 9
+    let least = min(labelWidth, 14) + bar + 2
     var shown = figures.map(\.printable)
-    let least = min(labelWidth, 12) + (percent == nil ? 0 : 6)
-    while shown.count > 1, shown.joined(separator: "  ").columns + 2 + least > room { shown.removeLast() }
-    let tail = ([percent].compactMap(\.self) + shown).joined(separator: "  ")
-    var free = room - tail.columns - 2
+    var tail: String { ([percent].compactMap(\.self) + shown).joined(separator: "  ") }
+    while shown.count > 1, tail.columns + least > room { shown.removeLast() }
+    let free = room - tail.columns - 2
     guard free > 0 else { return tail.cut(to: room, mark: style.ellipsis) }
-    let width = min(labelWidth, free)
-    free -= width + 1
-    let text = name.fitted(to: width, mark: style.ellipsis)
-    guard let fraction, free >= 6 else { return (text + "  " + tail).cut(to: room, mark: style.ellipsis) }
-    return text + " " + style.bar(fraction, width: min(free, 30)) + "  " + tail
+    let width = min(labelWidth, free > bar + 4 ? free - bar : free)
+    let text = label.printable.fitted(to: width, mark: style.ellipsis)
+    guard let fraction, free - width >= bar else { return text + "  " + tail }
+    return text + " " + style.bar(fraction, width: min(free - width - 1, 30)) + "  " + tail
   }
 
   /// The same without a bar, for logs.

@@ -19,6 +19,8 @@ final class ProgressDisplay: Sendable {
   init(_ console: Console, isOn: Bool) {
     self.console = console
     self.isOn = isOn
+    // A log is told of what takes long, not that it starts.
+    if !console.isTerminal { state.withLock { $0.lastDrawn = .now } }
   }
 
   /// Whether `update` would show something now. Cheap; for callers that are called often.
