@@ -59,6 +59,7 @@ let package = Package(
     room("Bencode", ["Bytes"]),
     room("Addresses", ["Bytes"]),
     room("ArgumentParsing"),
+    room("JSON"),
     room("Threads", ["CSystem"]),
 
     // Formats and protocol cores: no sockets, no clocks.
@@ -86,7 +87,7 @@ let package = Package(
       name: "apus",
       dependencies: [
         "ArgumentParsing", "BitTorrent", "TrackerServer", "Metainfo", "PieceStorage", "Bytes", "Digest",
-        "Bencode", "EventLoop", "Transfer", "TrackerProtocol", "CSystem", "Addresses", "Threads",
+        "Bencode", "EventLoop", "Transfer", "TrackerProtocol", "CSystem", "Addresses", "JSON", "Threads",
       ],
       swiftSettings: strict),
 
@@ -112,7 +113,7 @@ let package = Package(
         "Addresses", "BitTorrent", "PeerProtocol", "TrackerProtocol", "PieceStorage", "Metainfo", "Bencode", "Bytes", "Digest",
         "EventLoop", "TestSupport",
       ]),
-    tests("CommandLineTests", ["Addresses", "TestSupport", "Metainfo", "Bencode", "Bytes", "Digest"]),
+    tests("CommandLineTests", ["apus", "JSON", "Addresses", "TestSupport", "Metainfo", "Bencode", "Bytes", "Digest"]),
     tests("HostilePeerTests", ["Addresses", "TestSupport", "PeerProtocol", "Metainfo", "Bencode", "Bytes", "Digest"]),
     tests("InteroperabilityTests", ["Addresses", "TestSupport", "Metainfo", "Bencode", "Bytes", "Digest"]),
     tests("CrashTests", ["Addresses", "TestSupport", "Metainfo", "Bencode", "Bytes", "Digest"]),
