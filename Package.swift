@@ -59,31 +59,32 @@ let package = Package(
     room("Bencode", ["Bytes"]),
     room("Addresses", ["Bytes"]),
     room("ArgumentParsing"),
+    room("Threads", ["CSystem"]),
 
     // Formats and protocol cores: no sockets, no clocks.
-    room("Metainfo", ["Bytes", "Digest", "Bencode", "Addresses", "CSystem"]),
+    room("Metainfo", ["Bytes", "Digest", "Bencode", "Addresses", "CSystem", "Threads"]),
     room("PeerProtocol", ["Bytes", "Digest", "Bencode", "Addresses"]),
     room("TrackerProtocol", ["Bytes", "Digest", "Bencode", "Addresses"]),
 
     // Machinery.
-    room("EventLoop", ["CLibuv", "CSystem", "Addresses", "Bytes"]),
+    room("EventLoop", ["CLibuv", "CSystem", "Addresses", "Bytes", "Threads"]),
     room("HTTPServer", ["CMicrohttpd", "Addresses", "Bytes"]),
     room("Transfer", ["CCurl", "EventLoop", "Addresses", "Bytes"]),
-    room("PieceStorage", ["Bytes", "Digest", "Bencode", "Metainfo", "EventLoop", "CSystem"]),
+    room("PieceStorage", ["Bytes", "Digest", "Bencode", "Metainfo", "EventLoop", "CSystem", "Threads"]),
 
     // The houses.
     room(
       "BitTorrent",
       [
         "Bytes", "Digest", "Bencode", "Metainfo", "PeerProtocol", "TrackerProtocol", "EventLoop",
-        "Transfer", "PieceStorage", "CSystem", "Addresses",
+        "Transfer", "PieceStorage", "CSystem", "Addresses", "Threads",
       ]),
     room("TrackerServer", ["Addresses", "Bytes", "Digest", "Bencode", "TrackerProtocol", "HTTPServer"]),
     .executableTarget(
       name: "apus",
       dependencies: [
         "ArgumentParsing", "BitTorrent", "TrackerServer", "Metainfo", "PieceStorage", "Bytes", "Digest",
-        "Bencode", "EventLoop", "Transfer", "TrackerProtocol", "CSystem", "Addresses",
+        "Bencode", "EventLoop", "Transfer", "TrackerProtocol", "CSystem", "Addresses", "Threads",
       ],
       swiftSettings: strict),
 

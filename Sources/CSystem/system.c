@@ -51,6 +51,26 @@ int apus_set_option(int fd, int level, int name, int value) {
   return setsockopt(fd, level, name, &value, sizeof value);
 }
 
+ssize_t apus_receive(int fd, const struct iovec *vectors, int count) {
+  ssize_t result;
+  do {
+    result = readv(fd, vectors, count);
+  } while (result < 0 && errno == EINTR);
+  return result;
+}
+
+ssize_t apus_send(int fd, const struct iovec *vectors, int count) {
+  struct msghdr message;
+  memset(&message, 0, sizeof message);
+  message.msg_iov = (struct iovec *)vectors;
+  message.msg_iovlen = count;
+  ssize_t result;
+  do {
+    result = sendmsg(fd, &message, MSG_NOSIGNAL);
+  } while (result < 0 && errno == EINTR);
+  return result;
+}
+
 int apus_terminal_columns(int fd) {
   struct winsize size;
   memset(&size, 0, sizeof size);

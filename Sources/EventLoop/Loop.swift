@@ -1,6 +1,6 @@
 // EventLoop: threads that wait for sockets, timers and messages, by libuv. One actor a loop: what a
 // loop owns is reached through `isolated Loop` parameters, checked by the compiler and free at run
-// time. May import Addresses, Bytes and CSystem; the only target that imports CLibuv.
+// time. May import Addresses, Bytes, CSystem and Threads; the only target that imports CLibuv.
 
 internal import CSystem
 internal import CLibuv
@@ -9,6 +9,12 @@ internal import CLibuv
 public protocol Completion: AnyObject, Sendable {
   /// Runs on the loop that the completion was delivered to.
   func complete(on loop: isolated Loop)
+}
+
+/// Work of a loop that waits for the end of a wake-up, when everything that arrived has been handled.
+public protocol DeferredWork: AnyObject {
+  /// Runs on the loop that it was given to.
+  func endOfWakeUp(on loop: isolated Loop)
 }
 
 /// An event loop on a thread of its own, and the actor that guards what belongs to it.
@@ -37,7 +43,7 @@ public actor Loop {
   }
 
   /// Has `work` run at the end of this wake-up, after all events that are due. For batching writes.
-  public func atEndOfWakeUp(_ work: any Completion) { executor.deferred.append(work) }
+  public func atEndOfWakeUp(_ work: any DeferredWork) { executor.deferred.append(work) }
 
   /// Ends the loop: its handles are closed and its thread ends once the current wake-up is over.
   /// Work that arrives later is dropped. Idempotent; may be called from any thread.

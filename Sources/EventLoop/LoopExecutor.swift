@@ -2,6 +2,7 @@ internal import CLibuv
 internal import CSystem
 internal import Glibc
 internal import Synchronization
+internal import Threads
 
 /// The thread behind a `Loop`: libuv's loop, the queue of actor jobs and the inbox of completions.
 ///
@@ -25,8 +26,8 @@ final class LoopExecutor: SerialExecutor, @unchecked Sendable {
   private let wakeUp: UnsafeMutablePointer<uv_async_t>
   private let prepare: UnsafeMutablePointer<uv_prepare_t>
   let uv: UnsafeMutablePointer<uv_loop_t>
-  var deferred: [any Completion] = []
-  private var running: [any Completion] = []
+  var deferred: [any DeferredWork] = []
+  private var running: [any DeferredWork] = []
   /// The time of this wake-up.
   var now: Instant = .now
   /// The owner while its thread runs; the thread holds it strongly.
@@ -154,7 +155,7 @@ final class LoopExecutor: SerialExecutor, @unchecked Sendable {
     enter { loop in
       while !deferred.isEmpty {
         swap(&running, &deferred)
-        for completion in running { completion.complete(on: loop) }
+        for work in running { work.endOfWakeUp(on: loop) }
         running.removeAll(keepingCapacity: true)
       }
     }

@@ -17,6 +17,10 @@ int apus_open(const char *path, int flags, unsigned mode);
 int apus_openat(int folder, const char *path, int flags, unsigned mode);
 /// Sets a socket option of type int; 0 or -1 with errno.
 int apus_set_option(int fd, int level, int name, int value);
+/// recv or readv without blocking; the count, 0 at the end, or -1 with errno.
+ssize_t apus_receive(int fd, const struct iovec *vectors, int count);
+/// Gathered send that never raises SIGPIPE; the count or -1 with errno.
+ssize_t apus_send(int fd, const struct iovec *vectors, int count);
 /// The terminal's columns on a descriptor, or 0.
 int apus_terminal_columns(int fd);
 /// Names the calling thread (at most 15 bytes count).

@@ -1,3 +1,5 @@
+// Threads: threads that run one closure. The floor of the house: may import CSystem and the C library.
+
 internal import CSystem
 internal import Glibc
 internal import Synchronization

@@ -1,0 +1,96 @@
+public import Addresses
+internal import CSystem
+internal import Glibc
+
+/// Non-blocking TCP sockets as descriptors, for `SocketWatcher`. Whoever gets one closes it.
+public enum TCP {
+  /// Listens on `endpoint`; port 0 takes a free one. Returns the descriptor and what it is bound to.
+  public static func listen(on endpoint: Endpoint, backlog: Int32 = 512) throws(SocketError) -> (
+    descriptor: Int32, bound: Endpoint
+  ) {
+    let descriptor = try open(endpoint, for: "listen on \(endpoint)")
+    _ = apus_set_option(descriptor, SOL_SOCKET, SO_REUSEADDR, 1)
+    if !endpoint.address.isV4 { _ = apus_set_option(descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1) }
+    let bound = unsafe endpoint.withSocketAddress { address, length in unsafe bind(descriptor, address, length) }
+    guard bound == 0, Glibc.listen(descriptor, backlog) == 0, let local = local(descriptor) else {
+      throw failure(descriptor, "listen on \(endpoint)")
+    }
+    return (descriptor, local)
+  }
+
+  /// Starts to connect; the descriptor becomes writable when that has ended, see `connectError`.
+  /// `source` is the local address to use (its port may be 0).
+  public static func connect(to endpoint: Endpoint, from source: IPAddress? = nil) throws(SocketError) -> Int32 {
+    let descriptor = try open(endpoint, for: "connect to \(endpoint)")
+    if let source, source.isV4 == endpoint.address.isV4, !source.isUnspecified {
+      let bound = unsafe Endpoint(source, port: 0).withSocketAddress { address, length in
+        unsafe bind(descriptor, address, length)
+      }
+      guard bound == 0 else { throw failure(descriptor, "connect from \(source)") }
+    }
+    let result = unsafe endpoint.withSocketAddress { address, length in
+      unsafe Glibc.connect(descriptor, address, length)
+    }
+    guard result == 0 || errno == EINPROGRESS else { throw failure(descriptor, "connect to \(endpoint)") }
+    setNoDelay(descriptor)
+    return descriptor
+  }
+
+  /// The next waiting connection of a listener; `nil` when there is none (or the system is out of
+  /// descriptors, which `errno` tells).
+  public static func accept(_ listener: Int32) -> (descriptor: Int32, remote: Endpoint)? {
+    var storage = sockaddr_storage()
+    var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+    let descriptor = unsafe withUnsafeMutablePointer(to: &storage) { pointer in
+      unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+        unsafe apus_accept(listener, address, &length)
+      }
+    }
+    guard descriptor >= 0 else { return nil }
+    guard let remote = Endpoint(storage) else {
+      close(descriptor)
+      return nil
+    }
+    setNoDelay(descriptor)
+    return (descriptor, remote)
+  }
+
+  /// How an attempt to connect ended: 0 or an error number. Call once the descriptor is writable.
+  public static func connectError(_ descriptor: Int32) -> Int32 {
+    var code: Int32 = 0
+    var length = socklen_t(MemoryLayout<Int32>.size)
+    guard unsafe getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &length) == 0 else { return errno }
+    return code
+  }
+
+  /// The local end of a socket.
+  public static func local(_ descriptor: Int32) -> Endpoint? {
+    var storage = sockaddr_storage()
+    var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+    let result = unsafe withUnsafeMutablePointer(to: &storage) { pointer in
+      unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+        unsafe getsockname(descriptor, address, &length)
+      }
+    }
+    return result == 0 ? Endpoint(storage) : nil
+  }
+
+  /// Closes a descriptor.
+  public static func close(_ descriptor: Int32) { Glibc.close(descriptor) }
+
+  private static func open(_ endpoint: Endpoint, for operation: String) throws(SocketError) -> Int32 {
+    let descriptor = apus_socket(endpoint.address.isV4 ? AF_INET : AF_INET6, Int32(SOCK_STREAM.rawValue))
+    guard descriptor >= 0 else { throw SocketError(operation) }
+    return descriptor
+  }
+
+  private static func setNoDelay(_ descriptor: Int32) {
+    _ = apus_set_option(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+  }
+
+  private static func failure(_ descriptor: Int32, _ operation: String) -> SocketError {
+    let error = SocketError(operation)
+    close(descriptor)
+    return error
+  }
+}
