@@ -20,7 +20,7 @@ public struct File: Sendable, Equatable {
   /// Where the file begins in piece space.
   public let offset: Int64
   /// What the file is.
-  public let kind: Kind
+  public internal(set) var kind: Kind
   /// The root of the file's Merkle tree; `nil` in v1 and for files without content (BEP 52).
   public let piecesRoot: SHA256Digest?
   /// The pieces that hold bytes of the file; empty if it has none.

@@ -5,15 +5,8 @@ extension Info {
   /// for the last piece of each file of v2. O(log files) for v2, else O(1). A piece outside traps.
   public func pieceSize(_ piece: Int) -> Int {
     precondition(piece >= 0 && piece < pieceCount)
-    let start = Int64(piece) * Int64(pieceLength)
-    let end: Int64
-    if version.hasV1 {
-      end = storage.pieceSpace
-    } else {
-      let extent = storage.extents[storage.extents.fileIndex(at: start)]
-      end = extent.offset + extent.length
-    }
-    return Int(min(Int64(pieceLength), end - start))
+    return storage.extents.pieceSize(
+      at: Int64(piece) * Int64(pieceLength), pieceLength: pieceLength, version: version)
   }
 
   /// The runs of `length` bytes from `offset` of a piece. In v2 the stretch may reach into the space

@@ -66,4 +66,11 @@ extension [Extent] {
     }
     return low
   }
+
+  /// Bytes of the piece that begins at `start`. In v1 and hybrids only the end of piece space cuts a
+  /// piece short; in v2 the end of each file does.
+  func pieceSize(at start: Int64, pieceLength: Int, version: TorrentVersion) -> Int {
+    let file = self[version.hasV1 ? count - 1 : fileIndex(at: start)]
+    return Int(Swift.min(Int64(pieceLength), file.offset + file.length - start))
+  }
 }

@@ -12,7 +12,8 @@ public enum AllowedFast {
   /// All who serve the torrent compute the same set for the same /24, so that a peer gains nothing from
   /// asking many of them. Empty for IPv6, which the BEP leaves out; all pieces if there are no more than
   /// `count`. O(count²) for a small `count`.
-  public static func pieces(for address: IPAddress, infoHash: InfoHash, count: Int, pieceCount: Int) -> [Int] {
+  public static func pieces(for address: IPAddress, infoHash: InfoHash, count: Int, pieceCount: Int) -> [Int]
+  {
     guard address.isV4, count > 0, pieceCount > 0 else { return [] }
     guard pieceCount > count else { return Array(0..<pieceCount) }
     var seed: [UInt8] = []

@@ -24,11 +24,15 @@ public enum ClientName {
 
   /// `-XXvvvv-`
   private static func azureus(_ bytes: [UInt8]) -> String? {
-    guard bytes[0] == UInt8(ascii: "-"), bytes[1..<7].allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else { return nil }
+    guard bytes[0] == UInt8(ascii: "-"), bytes[1..<7].allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else {
+      return nil
+    }
     let letters = String(decoding: bytes[1..<3], as: UTF8.self)
     guard let known = name(azureus: letters) else {
       // An unknown program that keeps to the form is named by its letters.
-      guard bytes[7] == UInt8(ascii: "-"), letters.allSatisfy({ $0.isLetter || $0 == "~" }) else { return nil }
+      guard bytes[7] == UInt8(ascii: "-"), letters.allSatisfy({ $0.isLetter || $0 == "~" }) else {
+        return nil
+      }
       return letters + version(bytes[3..<7], .dotted)
     }
     return known.0 + version(bytes[3..<7], known.1)

@@ -67,7 +67,9 @@ public enum FrameDecoder {
   ) -> PieceHeader? {
     guard bytes.byteCount - offset >= PieceHeader.byteCount else { return nil }
     let length = Int(bytes.bigEndian(UInt32.self, at: offset))
-    guard bytes.byte(at: offset + 4) == MessageID.piece, length >= 9, length <= limits.frame else { return nil }
+    guard bytes.byte(at: offset + 4) == MessageID.piece, length >= 9, length <= limits.frame else {
+      return nil
+    }
     return PieceHeader(
       piece: Int(bytes.bigEndian(UInt32.self, at: offset + 5)),
       begin: Int(bytes.bigEndian(UInt32.self, at: offset + 9)), length: length - 9)

@@ -2,7 +2,7 @@ public import Bytes
 public import Digest
 
 /// Whole frames, appended to a buffer without intermediate arrays; numbers must fit 32 bits.
-extension Array<UInt8> {
+extension [UInt8] {
   private mutating func appendFrame(_ id: UInt8, payload count: Int) {
     append(bigEndian: UInt32(count + 1))
     append(id)

@@ -41,7 +41,9 @@ public struct HashGeometry: Hashable, Sendable {
   func width(ofLayer layer: Int) -> Int { 1 << (height - layer) }
 
   /// Blocks with content in a piece.
-  public func blockCount(inPiece piece: Int) -> Int { min(blocksPerPiece, blockCount - piece * blocksPerPiece) }
+  public func blockCount(inPiece piece: Int) -> Int {
+    min(blocksPerPiece, blockCount - piece * blocksPerPiece)
+  }
 }
 
 extension Int {

@@ -15,12 +15,15 @@ struct FileLayout {
     let unit = Int64(pieceLength)
     var paths = PathTable(capacity: raw.count)
     var position: Int64 = 0
+    var targets = LinkTargets()
+    let hasLinks = raw.contains { $0.attributes.linkTarget != nil }
     files.reserveCapacity(raw.count)
     for file in raw {
       if !version.hasV1 { position = (position + unit - 1) / unit * unit }
       let isPadding = file.attributes.isPadding
       let safe = [name] + file.path.map { SafeName.component($0) }
       let path = isPadding ? safe : paths.place(safe)
+      if hasLinks, !isPadding { targets.add(file.path, safe: path) }
       let end = position + file.length
       guard end <= limits.maximumContentLength else {
         throw .contentTooLarge(limit: limits.maximumContentLength)
@@ -36,11 +39,16 @@ struct FileLayout {
       }
       files.append(
         File(
-          path: path, length: file.length, offset: position, kind: Self.kind(file, name: name),
+          path: path, length: file.length, offset: position, kind: Self.kind(file),
           piecesRoot: file.piecesRoot, pieces: pieces))
       if file.length > 0 { pieceSpace = end }
       if !isPadding { contentLength += file.length }
       position = end
+    }
+    // Links may point to what comes after them.
+    for (index, file) in raw.enumerated() {
+      guard let target = file.attributes.linkTarget else { continue }
+      files[index].kind = .symbolicLink(target: targets.resolve(target, from: file.path, name: name))
     }
     guard contentLength > 0 else { throw .noContent }
     let count = (pieceSpace + unit - 1) / unit
@@ -48,11 +56,8 @@ struct FileLayout {
     pieceCount = Int(count)
   }
 
-  private static func kind(_ file: RawFile, name: String) -> File.Kind {
+  private static func kind(_ file: RawFile) -> File.Kind {
     if file.attributes.isPadding { return .padding }
-    if let target = file.attributes.linkTarget {
-      return .symbolicLink(target: [name] + target.map { SafeName.component($0) })
-    }
     return .regular(isExecutable: file.attributes.isExecutable)
   }
 

@@ -30,6 +30,13 @@ enum MetainfoReader {
     return String(decoding: value.string ?? [], as: UTF8.self)
   }
 
+  /// A number that must be an integer if it is there.
+  static func integer(_ dictionary: BencodeValue, _ key: String) throws(MetainfoError) -> Int64? {
+    guard let value = dictionary[key] else { return nil }
+    guard let integer = value.integer else { throw .wrongType(key: key, expected: "an integer") }
+    return integer
+  }
+
   /// The info-hashes under `similar` (BEP 38).
   static func similar(
     _ dictionary: BencodeValue, limits: MetainfoLimits

@@ -30,8 +30,11 @@ extension RawFile {
     _ value: BencodeValue, path: [[UInt8]], limits: MetainfoLimits
   ) throws(MetainfoError) {
     self.path = path
-    guard let number = value["length"] else { throw .missing(key: "length") }
-    guard let length = number.integer else { throw .wrongType(key: "length", expected: "an integer") }
+    // libtorrent leaves the length of links out of the file tree.
+    let isLink = value["attr"]?.string?.contains(UInt8(ascii: "l")) ?? false
+    guard let length = try MetainfoReader.integer(value, "length") ?? (isLink ? 0 : nil) else {
+      throw .missing(key: "length")
+    }
     guard length >= 0 else { throw .negativeLength(path: Self.text(path)) }
     guard length <= limits.maximumContentLength else {
       throw .contentTooLarge(limit: limits.maximumContentLength)

@@ -45,12 +45,9 @@ struct InfoReader {
 
   private func version(_ info: BencodeValue) throws(MetainfoError) -> TorrentVersion {
     let hasPieces = info["pieces"] != nil
-    guard let value = info["meta version"] else {
+    guard let number = try MetainfoReader.integer(info, "meta version") else {
       if !hasPieces, info["file tree"] != nil { throw .missing(key: "meta version") }
       return .v1
-    }
-    guard let number = value.integer else {
-      throw .wrongType(key: "meta version", expected: "an integer")
     }
     switch number {
     case 1: return .v1
@@ -62,9 +59,8 @@ struct InfoReader {
   private func pieceLength(
     _ info: BencodeValue, _ version: TorrentVersion
   ) throws(MetainfoError) -> Int {
-    guard let value = info["piece length"] else { throw .missing(key: "piece length") }
-    guard let length = value.integer else {
-      throw .wrongType(key: "piece length", expected: "an integer")
+    guard let length = try MetainfoReader.integer(info, "piece length") else {
+      throw .missing(key: "piece length")
     }
     let isV2Length = length >= MerkleTree.leafSize && length.nonzeroBitCount == 1
     guard length > 0, !version.hasV2 || isV2Length else { throw .invalidPieceLength(length) }

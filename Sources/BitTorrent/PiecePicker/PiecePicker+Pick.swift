@@ -1,0 +1,134 @@
+import Bytes
+
+extension PiecePicker {
+  /// Chooses up to `count` blocks to request from `peer` now, and counts them as requested from it.
+  ///
+  /// Fewer come if the peer has no more to give, or nothing that another peer would not deliver as soon;
+  /// then it is worth asking again after the next change, and once a second. O(1) a block, amortised; where
+  /// nothing is found, O(open pieces + peers + pieces / 64).
+  ///
+  /// - Parameters:
+  ///   - count: at most as many; what `RequestWindow` leaves.
+  ///   - peer: a peer that joined.
+  ///   - has: the pieces that it has.
+  ///   - allowedFast: while it chokes us, the only pieces to ask for (BEP 6); `nil` if it does not.
+  ///   - suggested: pieces that it would like to be asked for (BEP 6): begun first among the most urgent.
+  ///   - blocks: where the blocks are appended, those of one piece in order.
+  /// - Returns: how many were appended.
+  @discardableResult
+  mutating func pick(
+    _ count: Int, for peer: PeerSlot, has: Bitfield, allowedFast: [Int32]? = nil, suggested: [Int32] = [],
+    into blocks: inout [Block]
+  ) -> Int {
+    precondition(has.count == geometry.pieceCount && peers[peer.index].isJoined)
+    var left = count
+    while left > 0 {
+      guard let slot = openSlot(for: peer, has: has, allowedFast: allowedFast, suggested: suggested)
+      else { break }
+      left -= take(left, of: slot, for: peer, into: &blocks)
+    }
+    if left > 0 { left -= duplicate(left, for: peer, has: has, allowedFast: allowedFast, into: &blocks) }
+    return count - left
+  }
+
+  /// An open piece, perhaps opened just now, with a free block for `peer`.
+  private mutating func openSlot(
+    for peer: PeerSlot, has: Bitfield, allowedFast: [Int32]?, suggested: [Int32]
+  ) -> Int? {
+    let mine = Int(peers[peer.index].owned)
+    if mine >= 0, serves(mine, has, allowedFast) { return mine }
+    if let slot = bestShared(has, allowedFast) {
+      if doubtful[Int(opened[slot].piece)] { own(slot, peer) }
+      return slot
+    }
+    if openCount < max(options.maximumOpenPieces, 1),
+      let piece = freePiece(has, allowedFast, suggested)
+    {
+      let slot = begin(piece)
+      let seconds = Double(opened[slot].blockCount) * peers[peer.index].blockSeconds
+      if doubtful[piece] || seconds <= options.wholePieceSeconds { own(slot, peer) }
+      return slot
+    }
+    guard let slot = slowestOwned(has, allowedFast) else { return nil }
+    // From here on it is shared; but a doubtful piece stays its owner's, as far as that goes.
+    if !doubtful[Int(opened[slot].piece)] { disown(slot) }
+    return slot
+  }
+
+  private func serves(_ slot: Int, _ has: Bitfield, _ allowedFast: [Int32]?) -> Bool {
+    let piece = opened[slot].piece
+    return has[Int(piece)] && allowedFast?.contains(piece) ?? true
+  }
+
+  /// Of the open pieces that nobody owns, the most urgent, then the one with the fewest blocks to go.
+  private mutating func bestShared(_ has: Bitfield, _ allowedFast: [Int32]?) -> Int? {
+    var best: Int?
+    for candidate in shared {
+      let slot = Int(candidate)
+      walked += 1
+      guard serves(slot, has, allowedFast) else { continue }
+      guard let other = best else {
+        best = slot
+        continue
+      }
+      let (urgency, rival) = (priority(Int(opened[slot].piece)), priority(Int(opened[other].piece)))
+      if urgency > rival || (urgency == rival && opened[slot].free < opened[other].free) { best = slot }
+    }
+    return best
+  }
+
+  /// Of the open pieces that other peers own, the one whose owner needs longest for what is free of it.
+  private mutating func slowestOwned(_ has: Bitfield, _ allowedFast: [Int32]?) -> Int? {
+    var best: Int?
+    var longest = -1.0
+    for candidate in owned {
+      let slot = Int(candidate)
+      walked += 1
+      guard serves(slot, has, allowedFast) else { continue }
+      let owner = peers[Int(opened[slot].owner)]
+      // Doubtful pieces last, so that one peer delivers all of each.
+      let isLast = doubtful[Int(opened[slot].piece)]
+      let seconds = isLast ? 0 : Double(opened[slot].free) * owner.blockSeconds
+      guard seconds > longest else { continue }
+      longest = seconds
+      best = slot
+    }
+    return best
+  }
+
+  private mutating func freePiece(_ has: Bitfield, _ allowedFast: [Int32]?, _ suggested: [Int32]) -> Int? {
+    guard !order.isEmpty else { return nil }
+    if let allowedFast { return order.choose(among: allowedFast, from: has) }
+    if !suggested.isEmpty, let piece = order.choose(among: suggested, from: has),
+      priority(piece) == order.highestPriority
+    {
+      return piece
+    }
+    let isRandom = have.ones < options.randomFirstPieces
+    return order.choose(from: has, isRandom: isRandom, using: &generator)
+  }
+
+  /// Requests the first free blocks of an open piece, at least one.
+  private mutating func take(
+    _ count: Int, of slot: Int, for peer: PeerSlot, into blocks: inout [Block]
+  ) -> Int {
+    var left = count
+    var word = Int(opened[slot].firstWord)
+    while left > 0, word < wordStride {
+      let index = slot * wordStride + word
+      while left > 0, freeBlocks[index] != 0 {
+        let bit = freeBlocks[index].trailingZeroBitCount
+        freeBlocks[index] &= freeBlocks[index] - 1
+        let block = Block(piece: opened[slot].piece, index: Int32(word * 64 + bit))
+        request(chainIndex(slot, block.index), from: peer)
+        blocks.append(block)
+        left -= 1
+      }
+      if freeBlocks[index] == 0 { word += 1 }
+    }
+    opened[slot].firstWord = Int32(word)
+    opened[slot].free -= Int32(count - left)
+    if opened[slot].free == 0 { unlist(slot) }
+    return count - left
+  }
+}
