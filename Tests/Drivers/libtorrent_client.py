@@ -84,7 +84,7 @@ def show(args):
     print(json.dumps({
         "v1": str(hashes.v1) if hashes.has_v1() else None,
         "v2": str(hashes.v2) if hashes.has_v2() else None,
-        "name": info.name(), "piece_length": info.piece_length(), "pieces": info.num_pieces(),
+        "name": info.name(), "pieceLength": info.piece_length(), "pieces": info.num_pieces(),
         "files": [{"path": files.file_path(i), "size": files.file_size(i),
                    "pad": bool(files.file_flags(i) & lt.file_flags_t.flag_pad_file)}
                   for i in range(files.num_files())],

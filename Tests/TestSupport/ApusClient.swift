@@ -3,6 +3,8 @@ import Synchronization
 
 /// The program under test, driven by its command line.
 public final class ApusClient: Client {
+  /// Which program it is.
+  public var kind: ClientKind { .apus }
   /// Where it takes connections.
   public let address = TestNetwork.address()
   private let stage: Stage

@@ -3,6 +3,8 @@ import Synchronization
 
 /// aria2c, driven by its command line.
 public final class Aria2: Client {
+  /// Which program it is.
+  public var kind: ClientKind { .aria2 }
   /// Where it takes connections.
   public let address = TestNetwork.address()
   private let stage: Stage

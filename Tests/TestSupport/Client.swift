@@ -2,6 +2,8 @@ import Testing
 
 /// A BitTorrent program that a test drives: it seeds one torrent or downloads one.
 public protocol Client: Sendable {
+  /// Which program it is.
+  var kind: ClientKind { get }
   /// Where it takes connections from peers.
   var address: TestAddress { get }
   /// Starts it with a torrent whose content is complete in `folder`.

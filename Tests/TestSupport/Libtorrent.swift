@@ -3,6 +3,8 @@ import Synchronization
 
 /// libtorrent, through its Python binding (`Tests/Drivers/libtorrent_client.py`).
 public final class Libtorrent: Client {
+  /// Which program it is.
+  public var kind: ClientKind { .libtorrent }
   /// Where it takes connections.
   public let address = TestNetwork.address()
   private let stage: Stage
@@ -103,7 +105,7 @@ public struct TorrentContents: Codable, Equatable, Sendable {
   /// The suggested name.
   public var name: String
   /// Bytes a piece.
-  public var piece_length: Int
+  public var pieceLength: Int
   /// The number of pieces.
   public var pieces: Int
   /// All files.

@@ -3,6 +3,8 @@ import Synchronization
 
 /// transmission-daemon, driven by its settings file and its RPC. It needs ``TestNetwork/isIsolated``.
 public final class TransmissionDaemon: Client {
+  /// Which program it is.
+  public var kind: ClientKind { .transmission }
   /// Where it takes connections.
   public let address = TestNetwork.address()
   private let stage: Stage
