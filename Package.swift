@@ -68,7 +68,7 @@ let package = Package(
 
     // Machinery.
     room("EventLoop", ["CLibuv", "CSystem", "Addresses", "Bytes", "Threads"]),
-    room("HTTPServer", ["CMicrohttpd", "Addresses", "Bytes"]),
+    room("HTTPServer", ["CMicrohttpd", "Addresses", "Bytes", "Threads"]),
     room("Transfer", ["CCurl", "EventLoop", "Addresses", "Bytes"]),
     room("PieceStorage", ["Bytes", "Digest", "Bencode", "Metainfo", "EventLoop", "CSystem", "Threads"]),
 
@@ -79,7 +79,9 @@ let package = Package(
         "Bytes", "Digest", "Bencode", "Metainfo", "PeerProtocol", "TrackerProtocol", "EventLoop",
         "Transfer", "PieceStorage", "CSystem", "Addresses", "Threads",
       ]),
-    room("TrackerServer", ["Addresses", "Bytes", "Digest", "Bencode", "TrackerProtocol", "HTTPServer"]),
+    room(
+      "TrackerServer",
+      ["Addresses", "Bytes", "Digest", "Bencode", "TrackerProtocol", "HTTPServer", "EventLoop"]),
     .executableTarget(
       name: "apus",
       dependencies: [
@@ -99,7 +101,7 @@ let package = Package(
     tests("PeerProtocolTests", ["Addresses", "PeerProtocol", "Bencode", "Bytes", "Digest", "TestSupport"]),
     tests("TrackerProtocolTests", ["Addresses", "TrackerProtocol", "Bencode", "Bytes", "Digest", "TestSupport"]),
     tests("EventLoopTests", ["Addresses", "EventLoop"]),
-    tests("TransferTests", ["Addresses", "Transfer", "EventLoop", "HTTPServer"]),
+    tests("TransferTests", ["Addresses", "Transfer", "EventLoop", "HTTPServer", "Threads"]),
     tests("TrackerServerTests", ["Addresses", "TrackerServer", "TrackerProtocol", "HTTPServer", "Bencode", "Bytes", "Digest", "TestSupport"]),
     tests("PieceStorageTests", ["Addresses", "PieceStorage", "Metainfo", "Bencode", "Bytes", "Digest", "EventLoop", "TestSupport"]),
     tests(

@@ -19,6 +19,7 @@ final class LoopExecutor: SerialExecutor, @unchecked Sendable {
   }
 
   private let shared = Mutex(Shared())
+  private let threadID = Atomic<UInt>(0)
   private var jobs: [UnownedJob] = []
   private var inbox: [any Completion] = []
   private var thread: WorkerThread?
@@ -69,7 +70,15 @@ final class LoopExecutor: SerialExecutor, @unchecked Sendable {
     unsafe data.map { unsafe Unmanaged<LoopExecutor>.fromOpaque($0).takeUnretainedValue() }
   }
 
+  /// Lets `assumeIsolated` succeed on the loop's thread, where libuv calls back outside of any job.
+  func isIsolatingCurrentContext() -> Bool? { threadID.load(ordering: .relaxed) == UInt(pthread_self()) }
+
+  func checkIsolated() {
+    precondition(isIsolatingCurrentContext() == true, "not on the loop's thread")
+  }
+
   private func run() {
+    threadID.store(UInt(pthread_self()), ordering: .relaxed)
     unsafe uv_run(uv, UV_RUN_DEFAULT)
     unsafe uv_loop_close(uv)
     let left = shared.withLock { shared in

@@ -1,0 +1,14 @@
+public import Addresses
+
+/// How a torrent is added to a session.
+public struct AddOptions: Sendable {
+  /// The folder that the torrent's files are in, or will be.
+  public var directory: String
+  /// Peers that are known from the start.
+  public var peers: [Endpoint] = []
+  /// Which files are wanted, by their index; `nil` for all.
+  public var wanted: [Bool]?
+
+  /// All files, into `directory`.
+  public init(directory: String) { self.directory = directory }
+}

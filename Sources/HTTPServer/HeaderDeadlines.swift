@@ -1,0 +1,86 @@
+internal import Glibc
+internal import Synchronization
+
+/// Closes connections that take too long over the header of a request: libmicrohttpd only knows how
+/// long a connection has been idle, which a byte now and then defeats.
+final class HeaderDeadlines: Sendable {
+  private struct Connection {
+    let descriptor: Int32
+    /// When the header began, or nothing while a request is answered or the connection rests.
+    var since: Int?
+  }
+
+  private struct State {
+    /// By the address of the library's connection.
+    var connections: [UInt: Connection] = [:]
+    var isStopping = false
+  }
+
+  private let limit: Double
+  private let state = Mutex(State())
+  /// Written to once, to end `run`.
+  private let pipe: (reading: Int32, writing: Int32)
+
+  init(limit: Double) {
+    self.limit = limit
+    var ends: [Int32] = [0, 0]
+    let made = unsafe Glibc.pipe(&ends)
+    precondition(made == 0, "out of file descriptors")
+    pipe = (ends[0], ends[1])
+  }
+
+  deinit {
+    close(pipe.reading)
+    close(pipe.writing)
+  }
+
+  private static var now: Int {
+    var time = timespec()
+    unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+    return time.tv_sec * 1000 + time.tv_nsec / 1_000_000
+  }
+
+  /// A connection began; `key` is its address in the library.
+  func opened(_ key: UInt, descriptor: Int32) {
+    state.withLock { $0.connections[key] = Connection(descriptor: descriptor, since: Self.now) }
+  }
+
+  /// The first line of a request is here; its header may not be.
+  func requested(_ key: UInt) {
+    state.withLock { state in
+      if let entry = state.connections[key], entry.since == nil { state.connections[key]?.since = Self.now }
+    }
+  }
+
+  /// The header is complete, or the request is answered.
+  func rest(_ key: UInt) { state.withLock { $0.connections[key]?.since = nil } }
+
+  /// The connection ends; its descriptor is still open.
+  func closed(_ key: UInt) { state.withLock { _ = $0.connections.removeValue(forKey: key) } }
+
+  /// Looks after the connections until `stop`.
+  func run() {
+    let pause = Int32(max(10, min(1000, limit * 250)))
+    var ended = pollfd(fd: pipe.reading, events: Int16(POLLIN), revents: 0)
+    while unsafe poll(&ended, 1, pause) == 0 {
+      let now = Self.now
+      state.withLock { state in
+        for connection in state.connections.values {
+          guard let since = connection.since, Double(now - since) > limit * 1000 else { continue }
+          // The descriptor is the connection's as long as it is in the table.
+          shutdown(connection.descriptor, Int32(SHUT_RDWR))
+        }
+      }
+    }
+  }
+
+  func stop() {
+    let isFirst = state.withLock { state in
+      let isFirst = !state.isStopping
+      state.isStopping = true
+      return isFirst
+    }
+    var byte: UInt8 = 0
+    if isFirst { _ = unsafe write(pipe.writing, &byte, 1) }
+  }
+}

@@ -1,0 +1,18 @@
+/// What holds for all requests of an `HTTPClient`.
+public struct HTTPClientOptions: Sendable {
+  /// Sent as `User-Agent`.
+  public var userAgent = "apus/0.1"
+  /// The proxy's URL (`http://`, `socks5h://`); `nil` for none.
+  public var proxy: String?
+  /// Whether the proxies that the environment names are used where `proxy` is `nil`.
+  public var usesEnvironmentProxies = false
+  /// A file of trusted certificates in PEM form instead of the system's.
+  public var certificates: String?
+  /// Connections at a time; requests beyond wait.
+  public var maximumConnections = 128
+  /// Connections kept open for later requests.
+  public var maximumIdleConnections = 32
+
+  /// The defaults: no proxy, the system's certificates.
+  public init() {}
+}

@@ -1,0 +1,97 @@
+import Addresses
+internal import CCurl
+import EventLoop
+
+extension Transfer {
+  /// Tells libcurl what to get and within which bounds.
+  func configure(_ url: String, _ options: HTTPClientOptions) {
+    set(CURLOPT_URL, url)
+    set(CURLOPT_PROTOCOLS_STR, "http,https")
+    set(CURLOPT_REDIR_PROTOCOLS_STR, "http,https")
+    set(CURLOPT_USERAGENT, options.userAgent)
+    set(CURLOPT_ACCEPT_ENCODING, "gzip")
+    // An empty text turns off the proxies that the environment names.
+    if let proxy = options.proxy {
+      set(CURLOPT_PROXY, proxy)
+    } else if !options.usesEnvironmentProxies {
+      set(CURLOPT_PROXY, "")
+    }
+    if let certificates = options.certificates { set(CURLOPT_CAINFO, certificates) }
+    set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
+    set(CURLOPT_FOLLOWLOCATION, 1)
+    set(CURLOPT_MAXREDIRS, limits.maximumRedirects)
+    set(CURLOPT_NOSIGNAL, 1)
+    set(CURLOPT_TIMEOUT_MS, max(1, Int(limits.timeout * 1000)))
+    set(CURLOPT_CONNECTTIMEOUT_MS, max(1, Int(min(limits.connectTimeout, limits.timeout) * 1000)))
+    switch limits.family {
+    case .any: set(CURLOPT_IPRESOLVE, Int(CURL_IPRESOLVE_WHATEVER))
+    case .v4: set(CURLOPT_IPRESOLVE, Int(CURL_IPRESOLVE_V4))
+    case .v6: set(CURLOPT_IPRESOLVE, Int(CURL_IPRESOLVE_V6))
+    }
+    let context = unsafe Unmanaged.passUnretained(self).toOpaque()
+    unsafe apus_curl_set_pointer(easy, CURLOPT_WRITEDATA, context)
+    unsafe apus_curl_set_receiver(easy, CURLOPT_WRITEFUNCTION) { bytes, size, count, context in
+      let bytes = unsafe UnsafeBufferPointer(start: bytes, count: size * count)
+      return unsafe Transfer.from(context)?.take(bytes) == true ? size * count : 0
+    }
+    unsafe apus_curl_set_pointer(easy, CURLOPT_HEADERDATA, context)
+    unsafe apus_curl_set_receiver(easy, CURLOPT_HEADERFUNCTION) { _, size, count, context in
+      unsafe Transfer.from(context)?.takeHeader(count: size * count) == true ? size * count : 0
+    }
+  }
+
+  private func set(_ option: CURLoption, _ value: Int) { unsafe apus_curl_set_long(easy, option, value) }
+
+  private func set(_ option: CURLoption, _ value: String) { unsafe apus_curl_set_text(easy, option, value) }
+
+  /// Hands the result over, once.
+  func finish(_ result: Result<HTTPReply, HTTPError>, on loop: isolated Loop) {
+    guard let receiver else { return }
+    self.receiver = nil
+    receiver.ended(self, result, on: loop)
+  }
+
+  /// What came of the request, by libcurl's code.
+  func result(_ code: CURLcode) -> Result<HTTPReply, HTTPError> {
+    if isTooLarge { return .failure(.tooLarge(limit: limits.maximumBytes)) }
+    guard code != CURLE_OK else { return .success(reply()) }
+    return .failure(error(code, explanation(code)))
+  }
+
+  private func error(_ code: CURLcode, _ detail: String) -> HTTPError {
+    switch code {
+    case CURLE_URL_MALFORMAT: .invalidURL(detail)
+    // Also what libcurl calls it when something answers that speaks no HTTP.
+    case CURLE_UNSUPPORTED_PROTOCOL: address != nil && status == 0 ? .broken(detail) : .invalidURL(detail)
+    case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY: .cannotResolve(detail)
+    case CURLE_COULDNT_CONNECT, CURLE_INTERFACE_FAILED: .cannotConnect(detail)
+    case CURLE_OPERATION_TIMEDOUT: .timedOut(detail)
+    case CURLE_FILESIZE_EXCEEDED: .tooLarge(limit: limits.maximumBytes)
+    case CURLE_TOO_MANY_REDIRECTS: .tooManyRedirects
+    case CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE,
+      CURLE_SSL_CERTPROBLEM, CURLE_SSL_CIPHER:
+      .insecure(detail)
+    default: .broken(detail)
+    }
+  }
+
+  private func reply() -> HTTPReply {
+    var url: UnsafePointer<CChar>?
+    unsafe apus_curl_get_text(easy, CURLINFO_EFFECTIVE_URL, &url)
+    return unsafe HTTPReply(
+      status: status, body: body, url: url.map { unsafe String(cString: $0) } ?? "", address: address)
+  }
+
+  private var status: Int {
+    var status = 0
+    unsafe apus_curl_get_long(easy, CURLINFO_RESPONSE_CODE, &status)
+    return status
+  }
+
+  /// Of the connection that was used last.
+  private var address: IPAddress? {
+    var text: UnsafePointer<CChar>?
+    unsafe apus_curl_get_text(easy, CURLINFO_PRIMARY_IP, &text)
+    return unsafe text.flatMap { unsafe IPAddress(String(cString: $0)) }
+  }
+}
