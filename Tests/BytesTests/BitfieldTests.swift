@@ -3,13 +3,13 @@ import Testing
 
 @Suite struct BitfieldTests {
   @Test(arguments: [0, 1, 7, 8, 9, 63, 64, 65, 128, 1000])
-  func theWireFormRoundTrips(_ count: Int) throws {
+  func theWireFormRoundTrips(_ count: Int) {
     var field = Bitfield(count: count)
     for index in stride(from: 0, to: count, by: 3) { field[index] = true }
     #expect(field.wire.count == (count + 7) / 8)
-    let read = try #require(Bitfield(wire: field.wire.rawBytes, count: count))
+    let read = Bitfield(wire: field.wire.rawBytes, count: count)
     #expect(read == field)
-    #expect(read.ones == (count + 2) / 3)
+    #expect(read?.ones == (count + 2) / 3)
   }
 
   @Test func theFirstPieceIsTheHighBit() {

@@ -5,7 +5,9 @@ import Testing
 
 @Suite struct TextFormsTests {
   // RFC 4648, section 10.
-  @Test(arguments: [("", ""), ("MY======", "f"), ("MZXQ", "fo"), ("mzxw6", "foo"), ("MZXW6YTBOI======", "foobar")])
+  @Test(arguments: [
+    ("", ""), ("MY======", "f"), ("MZXQ", "fo"), ("mzxw6", "foo"), ("MZXW6YTBOI======", "foobar"),
+  ])
   func base32IsRead(_ text: String, _ expected: String) {
     #expect([UInt8](base32: text) == Array(expected.utf8))
   }
@@ -60,7 +62,8 @@ import Testing
   }
 
   @Test(arguments: [
-    ("10.1.2.3", true), ("172.16.0.1", true), ("172.32.0.1", false), ("192.168.9.9", true), ("8.8.8.8", false),
+    ("10.1.2.3", true), ("172.16.0.1", true), ("172.32.0.1", false), ("192.168.9.9", true),
+    ("8.8.8.8", false),
     ("169.254.1.1", true), ("100.64.0.1", true), ("100.128.0.1", false), ("fd00::1", true), ("fe80::1", true),
     ("2001:db8::1", false),
   ])

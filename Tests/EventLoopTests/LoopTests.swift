@@ -18,6 +18,11 @@ func withLoop(_ body: (Loop) async throws -> Void) async rethrows {
   loop.join()
 }
 
+final class TimerState {
+  var count = 0
+  var timer: LoopTimer?
+}
+
 @Suite(.timeLimit(.minutes(1))) struct LoopTests {
   @Test func postedWorkRunsInOrder() async {
     await withLoop { loop in
@@ -73,19 +78,17 @@ func withLoop(_ body: (Loop) async throws -> Void) async rethrows {
     await withLoop { loop in
       let count = await withCheckedContinuation { (done: CheckedContinuation<Int, Never>) in
         loop.post { loop in
-          final class State {
-            var count = 0
-            var timer: LoopTimer?
-          }
-          let state = State()
-          state.timer = loop.timer { _ in
+          let state = Confined(TimerState(), on: loop)
+          let timer = loop.timer { loop in
+            let state = state.value(on: loop)
             state.count += 1
             guard state.count == 3 else { return }
             state.timer?.close()
             state.timer = nil
             done.resume(returning: state.count)
           }
-          state.timer?.set(every: 0.002)
+          timer.set(every: 0.002)
+          state.value(on: loop).timer = timer
         }
       }
       #expect(count == 3)

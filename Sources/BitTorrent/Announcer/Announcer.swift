@@ -124,7 +124,9 @@ final class Announcer {
       do {
         return .success(try AnnounceReply(reply.body))
       } catch {
-        if case .refused(let reason, let retryIn) = error { return .failure(Refusal(reason: reason, retryIn: retryIn)) }
+        if case .refused(let reason, let retryIn) = error {
+          return .failure(Refusal(reason: reason, retryIn: retryIn))
+        }
         // An error page says less than the status that it came with.
         guard reply.status == 200 else { return .failure(Refusal(reason: "HTTP status \(reply.status)")) }
         return .failure(Refusal(reason: "\(error)"))

@@ -1,8 +1,8 @@
 import Bytes
-import EventLoop
-import PeerProtocol
 private import CSystem
+import EventLoop
 private import Glibc
+import PeerProtocol
 
 // From the socket to messages. One read a wake-up, of up to a quarter of a MiB, framed in place; only
 // the message that the read cut in two is kept, and its rest is read straight behind it.

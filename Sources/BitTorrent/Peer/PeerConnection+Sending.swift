@@ -1,10 +1,10 @@
-import Bytes
-import EventLoop
-import Metainfo
 import Addresses
-import PeerProtocol
+import Bytes
 private import CSystem
+import EventLoop
 private import Glibc
+import Metainfo
+import PeerProtocol
 
 // From messages to the socket. Messages gather in `control` and leave in one write at the end of the
 // wake-up, together with the blocks that are ready.

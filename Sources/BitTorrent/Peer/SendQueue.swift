@@ -1,6 +1,6 @@
-import PieceStorage
 private import CSystem
 private import Glibc
+import PieceStorage
 
 /// What waits to be written to a socket, in order: control messages and batches of blocks.
 struct SendQueue {

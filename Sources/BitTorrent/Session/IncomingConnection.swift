@@ -1,9 +1,9 @@
 import Addresses
 import Bytes
-import EventLoop
-import PeerProtocol
 private import CSystem
+import EventLoop
 private import Glibc
+import PeerProtocol
 
 /// A connection that somebody opened to us, until its handshake tells which torrent it is for.
 final class IncomingConnection: ReadinessHandler {

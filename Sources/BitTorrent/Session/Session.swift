@@ -1,6 +1,6 @@
 public import Addresses
-public import Metainfo
 import EventLoop
+public import Metainfo
 import PeerProtocol
 import PieceStorage
 import Synchronization
@@ -126,7 +126,9 @@ public final class Session: Sendable {
     await handle.stop(within: seconds)
   }
 
-  private static func listen(_ endpoints: [Endpoint]) throws(SessionError) -> [(descriptor: Int32, bound: Endpoint)] {
+  private static func listen(_ endpoints: [Endpoint]) throws(SessionError) -> [(
+    descriptor: Int32, bound: Endpoint
+  )] {
     var sockets: [(descriptor: Int32, bound: Endpoint)] = []
     var failure: SocketError?
     var port: UInt16 = 0

@@ -16,7 +16,8 @@ extension Torrent {
     down.add(count, now: now)
     peer.downloaded += Int64(count)
     peer.down.add(count, now: now)
-    guard piece < info.pieceCount, let block = geometry.block(piece: piece, begin: begin, length: count) else {
+    guard piece < info.pieceCount, let block = geometry.block(piece: piece, begin: begin, length: count)
+    else {
       peer.close(.outOfRange, on: loop)
       return
     }

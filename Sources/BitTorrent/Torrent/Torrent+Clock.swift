@@ -17,7 +17,9 @@ extension Torrent {
     }
     askHashes(on: loop)
     expireDisputes(on: loop)
-    if state == .downloading, connections < 5 { for announcer in announcers { announcer.wantPeers(on: loop) } }
+    if state == .downloading, connections < 5 {
+      for announcer in announcers { announcer.wantPeers(on: loop) }
+    }
   }
 
   private func check(_ peer: PeerConnection, on loop: isolated Loop) {

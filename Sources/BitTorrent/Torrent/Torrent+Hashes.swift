@@ -106,7 +106,11 @@ extension Torrent {
     }
     let answer = hashServer.answer(request, file: geometry, pieceLayer: layers[request.piecesRoot])
     peer.send(on: loop) { buffer in
-      if let answer { buffer.append(hashes: answer, answering: request) } else { buffer.append(hashReject: request) }
+      if let answer {
+        buffer.append(hashes: answer, answering: request)
+      } else {
+        buffer.append(hashReject: request)
+      }
     }
   }
 }

@@ -150,7 +150,8 @@ extension Torrent {
 
   /// Leaves the swarm: makes durable what is written, tells the trackers, then calls `done`; at the
   /// latest after `seconds`.
-  func stop(within seconds: Double, on loop: isolated Loop, done: @escaping @Sendable (isolated Loop) -> Void) {
+  func stop(within seconds: Double, on loop: isolated Loop, done: @escaping @Sendable (isolated Loop) -> Void)
+  {
     guard !isStopping else {
       done(loop)
       return
@@ -173,7 +174,9 @@ extension Torrent {
   }
 
   func stopIfQuiet(on loop: isolated Loop) {
-    guard isStopping, isLoaded, piecesInDisk == 0, epoch.isIdle, announcers.allSatisfy(\.isStopped) else { return }
+    guard isStopping, isLoaded, piecesInDisk == 0, epoch.isIdle, announcers.allSatisfy(\.isStopped) else {
+      return
+    }
     finishStop(on: loop)
   }
 

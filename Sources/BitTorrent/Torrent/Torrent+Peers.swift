@@ -7,7 +7,9 @@ import PeerProtocol
 // Whom to connect to, whom to let in, and what is left of a peer that goes.
 extension Torrent {
   /// New addresses, from a tracker or a person.
-  func learn(_ endpoints: [Endpoint], from source: PeerBook.Source, isV2Only: Bool = false, on loop: isolated Loop) {
+  func learn(
+    _ endpoints: [Endpoint], from source: PeerBook.Source, isV2Only: Bool = false, on loop: isolated Loop
+  ) {
     for endpoint in endpoints { book.add(endpoint, from: source, isV2Only: isV2Only) }
     connectMore(on: loop)
   }

@@ -11,7 +11,8 @@ extension Torrent {
   /// All blocks of a piece are here.
   func completed(_ piece: Int, _ open: OpenPiece, on loop: isolated Loop) {
     piecesInDisk += 1
-    guard let expected = PieceExpectation(piece: piece, info: info, layers: layers, leaves: open.leaves) else {
+    guard let expected = PieceExpectation(piece: piece, info: info, layers: layers, leaves: open.leaves)
+    else {
       halt("piece \(piece) cannot be verified: its hash is not known", on: loop)
       return
     }

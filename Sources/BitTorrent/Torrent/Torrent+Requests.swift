@@ -1,8 +1,8 @@
 import Bytes
 import EventLoop
 import Metainfo
-import PieceStorage
 import PeerProtocol
+import PieceStorage
 
 // What to ask a peer for, and what happens to requests that are not answered.
 extension Torrent {

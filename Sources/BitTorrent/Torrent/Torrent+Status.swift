@@ -1,5 +1,5 @@
-import EventLoop
 import Bytes
+import EventLoop
 import Metainfo
 
 extension Torrent {

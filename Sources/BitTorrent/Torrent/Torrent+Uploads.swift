@@ -10,7 +10,8 @@ extension Torrent {
   /// Whether a request names bytes that exist. Padding counts: some clients ask for it (BEP 47, BEP 52).
   func isValid(_ request: BlockRequest) -> Bool {
     request.piece < info.pieceCount && request.length > 0 && request.length <= PeerConnection.maximumRequest
-      && request.begin + request.length <= (info.version.hasV1 ? info.pieceSize(request.piece) : info.pieceLength)
+      && request.begin + request.length
+        <= (info.version.hasV1 ? info.pieceSize(request.piece) : info.pieceLength)
   }
 
   /// Has a batch read on a disk thread; the peer gets it as it goes on the wire.
@@ -20,7 +21,9 @@ extension Torrent {
       read.cancel()
       receiver.value(on: loop).readDone(read, on: loop)
     }
-    for request in requests { read.append(piece: request.piece, begin: request.begin, length: request.length) }
+    for request in requests {
+      read.append(piece: request.piece, begin: request.begin, length: request.length)
+    }
     context.disk.submit(read)
   }
 
@@ -65,7 +68,11 @@ extension Torrent {
     let layer = layers[request.piecesRoot]
     let answer = leaves.flatMap { hashServer.answer(request, file: geometry, pieceLayer: layer, leaves: $0) }
     peer.send(on: loop) { buffer in
-      if let answer { buffer.append(hashes: answer, answering: request) } else { buffer.append(hashReject: request) }
+      if let answer {
+        buffer.append(hashes: answer, answering: request)
+      } else {
+        buffer.append(hashReject: request)
+      }
     }
   }
 }

@@ -94,7 +94,8 @@ final class Torrent: DeferredWork {
     selection = FileSelection(metainfo.info, wanted: options.wanted)
     journal = ResumeJournal(
       TorrentStorage(
-        info: metainfo.info, directory: options.directory, wanted: options.wanted, openFiles: context.openFiles))
+        info: metainfo.info, directory: options.directory, wanted: options.wanted,
+        openFiles: context.openFiles))
   }
 
   /// Bits that we set in handshakes.
