@@ -53,8 +53,8 @@ final class RequestDeadlines: Sendable {
   /// The first line of a request is here; the rest of it may not be.
   func requested(_ key: UInt) {
     state.withLock { state in
-      let deadline = Self.now + limit
-      state.connections[key]?.deadline = min(deadline, state.connections[key]?.deadline ?? deadline)
+      guard let earlier = state.connections[key]?.deadline else { return }
+      state.connections[key]?.deadline = min(earlier, Self.now + limit)
     }
   }
 
