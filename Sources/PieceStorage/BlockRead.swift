@@ -129,7 +129,10 @@ public final class BlockRead: DiskJob, Completion, @unchecked Sendable {
       position += Self.headerLength + block.length
       length += block.length
     }
-    guard length <= storage.info.pieceSize(piece) - begin else { return false }
+    // In v2 a piece ends with its file; some clients ask for the space behind that, and get zeros.
+    let info = storage.info
+    let limit = info.version == .v2 ? info.pieceLength : info.pieceSize(piece)
+    guard length <= limit - begin else { return false }
     if begin == 0 { storage.willRead(piece: piece, offset: 0, length: storage.info.pieceSize(piece)) }
     do throws(StorageError) {
       let vectors = unsafe UnsafeMutableBufferPointer(rebasing: thread.vectors[..<run.count])

@@ -149,7 +149,7 @@ struct HTTPServerTests {
     ])
   func garbage(text: String) throws {
     var options = HTTPServerOptions()
-    options.headerTimeout = 0.3
+    options.requestTimeout = 0.3
     try withServer(options) { server in
       let connection = try Connection(server.boundEndpoints[0])
       connection.send(text)
@@ -161,15 +161,17 @@ struct HTTPServerTests {
     }
   }
 
-  @Test("A header that drips in is cut off after its time, while others are served")
-  func slowHeader() throws {
+  @Test(
+    "A request that drips in is cut off after its time, while others are served",
+    arguments: ["GET /slow HTTP/1.1\r\n", "POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\n"])
+  func slow(start: String) throws {
     var options = HTTPServerOptions()
-    options.headerTimeout = 0.3
+    options.requestTimeout = 0.3
     try withServer(options) { server in
       let silent = try Connection(server.boundEndpoints[0])
       let slow = try Connection(server.boundEndpoints[0])
       let honest = try Connection(server.boundEndpoints[0])
-      slow.send("GET /slow HTTP/1.1\r\n")
+      slow.send(start)
       while slow.send("X") {
         honest.send("GET /ok HTTP/1.1\r\nHost: x\r\n\r\n")
         #expect(honest.response()?.status == 200)

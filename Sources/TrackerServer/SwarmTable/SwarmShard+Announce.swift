@@ -51,9 +51,9 @@ extension SwarmShard {
   ) -> Bool {
     if slot.state == .inline {
       let lifetime = limits.peerLifetime
-      var wasSeed = false
-      slot.inline.forEach { if $0.address == address { wasSeed = $0.note.isSeed } }
-      let isNew = !slot.inline.contains(address)
+      let old = slot.inline.first { $0.address == address }
+      let isNew = old == nil
+      let wasSeed = old?.note.isSeed == true
       // Peers that are forgotten anyway need not push others into blocks.
       removeInline(slot) { $0.address == address || $0.note.age(now: now) > lifetime }
       var peers = slot.inline
@@ -82,7 +82,7 @@ extension SwarmShard {
 
   mutating func removeInline(_ slot: SwarmSlot, where isGone: (InlinePeers.Peer) -> Bool) {
     var peers = slot.inline
-    peers.forEach { if isGone($0) { forget($0.note) } }
+    for peer in peers where isGone(peer) { forget(peer.note) }
     peers.remove(where: isGone)
     slot.inline = peers
   }

@@ -33,7 +33,7 @@ extension SwarmShard {
     chosen.remove { $0.address == asker || leechesOnly && $0.note.isSeed }
     if wanted < chosen.count, dice.below(2) == 1 { chosen.first = chosen.second }
     if wanted < chosen.count { chosen.second = nil }
-    chosen.forEach { peer in
+    for peer in chosen {
       unsafe withUnsafeTemporaryAllocation(byteCount: PeerAddress.sizeV6, alignment: 8) { bytes in
         guard let base = bytes.baseAddress else { return }
         unsafe peer.address.store(to: base)

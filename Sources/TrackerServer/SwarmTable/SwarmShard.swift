@@ -102,7 +102,7 @@ struct SwarmShard: ~Copyable {
     var counts = SwarmCounts(downloaded: Int(slot.downloaded), downloaders: 0)
     var paused = 0
     if slot.state == .inline {
-      slot.inline.forEach { peer in
+      for peer in slot.inline {
         if peer.note.isSeed { counts.seeds += 1 } else { counts.leeches += 1 }
         if !peer.note.isSeed, peer.note.isPaused { paused += 1 }
       }

@@ -41,8 +41,6 @@ struct InlinePeers {
 
   var count: Int { (first == nil ? 0 : 1) + (second == nil ? 0 : 1) }
 
-  func contains(_ address: PeerAddress) -> Bool { first?.address == address || second?.address == address }
-
   /// Adds a peer; false if it does not fit.
   mutating func add(_ peer: Peer) -> Bool {
     guard let other = first ?? second else {
@@ -60,10 +58,20 @@ struct InlinePeers {
     if let peer = first, isGone(peer) { (first, second) = (second, nil) }
   }
 
-  func forEach(_ body: (Peer) -> Void) {
-    if let first { body(first) }
-    if let second { body(second) }
+}
+
+extension InlinePeers: Sequence {
+  /// Hands out the first, then the second.
+  struct Iterator: IteratorProtocol {
+    var rest: InlinePeers
+
+    mutating func next() -> Peer? {
+      defer { (rest.first, rest.second) = (rest.first == nil ? nil : rest.second, nil) }
+      return rest.first ?? rest.second
+    }
   }
+
+  func makeIterator() -> Iterator { Iterator(rest: self) }
 }
 
 /// One torrent in the table: 64 bytes, of which all zero means free.
@@ -131,7 +139,7 @@ struct SwarmSlot {
       var form = UInt8(newValue.count)
       var offset = Self.peersOffset
       var bit: UInt8 = 4
-      newValue.forEach { peer in
+      for peer in newValue {
         unsafe peer.address.store(to: base + offset)
         unsafe base.storeBytes(of: peer.note.word, toByteOffset: offset + peer.address.size, as: UInt32.self)
         if peer.address.isV6 { form |= bit }
@@ -166,7 +174,7 @@ struct SwarmSlot {
     let peers = inline
     unsafe (base + Self.peersOffset).initializeMemory(as: UInt8.self, repeating: 0, count: InlinePeers.space)
     state = .blocks
-    peers.forEach { insert($0.address, $0.note, key) }
+    for peer in peers { insert(peer.address, peer.note, key) }
   }
 
   /// Puts in a peer that is not there, in a slot in state `blocks`; returns its position.

@@ -1,13 +1,13 @@
 internal import Glibc
 internal import Synchronization
 
-/// Closes connections that take too long over the header of a request: libmicrohttpd only knows how
+/// Closes connections that take too long over a request: libmicrohttpd only knows how
 /// long a connection has been idle, which a byte now and then defeats.
-final class HeaderDeadlines: Sendable {
+final class RequestDeadlines: Sendable {
   private struct Connection {
     let descriptor: Int32
-    /// When the header began, or nothing while a request is answered or the connection rests.
-    var since: Int?
+    /// By when the next request must be here; nothing while one is answered.
+    var deadline: Int?
   }
 
   private struct State {
@@ -16,13 +16,17 @@ final class HeaderDeadlines: Sendable {
     var isStopping = false
   }
 
-  private let limit: Double
+  /// Milliseconds for a request, and for the rest before it.
+  private let limit: Int
+  private let rest: Int
   private let state = Mutex(State())
   /// Written to once, to end `run`.
   private let pipe: (reading: Int32, writing: Int32)
 
-  init(limit: Double) {
-    self.limit = limit
+  /// In seconds, how long a request may take and how long a connection may rest before it.
+  init(limit: Double, rest: Int) {
+    self.limit = Int(limit * 1000)
+    self.rest = rest * 1000
     var ends: [Int32] = [0, 0]
     let made = unsafe Glibc.pipe(&ends)
     precondition(made == 0, "out of file descriptors")
@@ -42,31 +46,38 @@ final class HeaderDeadlines: Sendable {
 
   /// A connection began; `key` is its address in the library.
   func opened(_ key: UInt, descriptor: Int32) {
-    state.withLock { $0.connections[key] = Connection(descriptor: descriptor, since: Self.now) }
+    let entry = Connection(descriptor: descriptor, deadline: Self.now + limit)
+    state.withLock { $0.connections[key] = entry }
   }
 
-  /// The first line of a request is here; its header may not be.
+  /// The first line of a request is here; the rest of it may not be.
   func requested(_ key: UInt) {
     state.withLock { state in
-      if let entry = state.connections[key], entry.since == nil { state.connections[key]?.since = Self.now }
+      guard let earlier = state.connections[key]?.deadline else { return }
+      state.connections[key]?.deadline = min(earlier, Self.now + limit)
     }
   }
 
-  /// The header is complete, or the request is answered.
-  func rest(_ key: UInt) { state.withLock { $0.connections[key]?.since = nil } }
+  /// The request is complete.
+  func answering(_ key: UInt) { state.withLock { $0.connections[key]?.deadline = nil } }
+
+  /// The request is answered or given up.
+  func answered(_ key: UInt) {
+    state.withLock { $0.connections[key]?.deadline = Self.now + rest + limit }
+  }
 
   /// The connection ends; its descriptor is still open.
   func closed(_ key: UInt) { state.withLock { _ = $0.connections.removeValue(forKey: key) } }
 
   /// Looks after the connections until `stop`.
   func run() {
-    let pause = Int32(max(10, min(1000, limit * 250)))
+    let pause = Int32(max(10, min(1000, limit / 4)))
     var ended = pollfd(fd: pipe.reading, events: Int16(POLLIN), revents: 0)
     while unsafe poll(&ended, 1, pause) == 0 {
       let now = Self.now
       state.withLock { state in
         for connection in state.connections.values {
-          guard let since = connection.since, Double(now - since) > limit * 1000 else { continue }
+          guard let deadline = connection.deadline, now > deadline else { continue }
           // The descriptor is the connection's as long as it is in the table.
           shutdown(connection.descriptor, Int32(SHUT_RDWR))
         }
