@@ -99,7 +99,7 @@ final class ChildProcess: Sendable {
     unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
     let words: [UnsafeMutablePointer<CChar>?] =
       unsafe (["apus"] + arguments).map { unsafe strdup($0) } + [nil]
-    defer { for unsafeword in unsafe words { unsafe free(word) } }
+    defer { for index in unsafe words.indices { unsafe free(words[index]) } }
     return unsafe posix_spawn(&child, "/proc/self/exe", &actions, &attributes, words, environ)
   }
 
