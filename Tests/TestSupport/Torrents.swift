@@ -43,14 +43,6 @@ public struct TestFile: Sendable {
   }
 }
 
-/// Failures of the tests' own machinery.
-public struct TestFailure: Error, CustomStringConvertible {
-  /// What went wrong.
-  public let description: String
-  /// A failure in words.
-  public init(_ description: String) { self.description = description }
-}
-
 /// A folder with content in a temporary folder of its own, which goes away with this object.
 public final class ContentFolder: Sendable {
   /// The temporary folder: what a download folder would be.
