@@ -55,6 +55,7 @@ extension PiecePicker {
   ///   - isSnubbed: whether it let requests lie for long, so that others should be asked as well.
   mutating func measured(_ peer: PeerSlot, rate: Double, isSnubbed: Bool = false) {
     peers[peer.index].blockSeconds = rate > 0 ? Double(Block.size) / rate : 1
+    peers[peer.index].isMeasured = rate > 0
     peers[peer.index].isSnubbed = isSnubbed
   }
 

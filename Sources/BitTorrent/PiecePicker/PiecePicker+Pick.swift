@@ -45,14 +45,20 @@ extension PiecePicker {
       let piece = freePiece(has, allowedFast, suggested)
     {
       let slot = begin(piece)
-      let seconds = Double(opened[slot].blockCount) * peers[peer.index].blockSeconds
-      if doubtful[piece] || seconds <= options.wholePieceSeconds { own(slot, peer) }
+      if doubtful[piece] || isFast(peer, slot) { own(slot, peer) }
       return slot
     }
     guard let slot = slowestOwned(has, allowedFast) else { return nil }
     // From here on it is shared; but a doubtful piece stays its owner's, as far as that goes.
     if !doubtful[Int(opened[slot].piece)] { disown(slot) }
     return slot
+  }
+
+  /// Whether `peer` is known to deliver a whole piece soon.
+  private func isFast(_ peer: PeerSlot, _ slot: Int) -> Bool {
+    let state = peers[peer.index]
+    let seconds = Double(opened[slot].blockCount) * state.blockSeconds
+    return state.isMeasured && !state.isSnubbed && seconds <= options.wholePieceSeconds
   }
 
   private func serves(_ slot: Int, _ has: Bitfield, _ allowedFast: [Int32]?) -> Bool {

@@ -41,6 +41,7 @@ struct PiecePicker: Sendable {
     /// Counted in `seeds`, not piece by piece.
     var isSeed = false
     var isSnubbed = false
+    var isMeasured = false
     /// Seconds that it takes for a block; a guess until a rate was measured.
     var blockSeconds = 1.0
     /// Its requests, the oldest first.
