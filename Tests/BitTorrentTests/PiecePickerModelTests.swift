@@ -40,6 +40,7 @@ struct PickerModel {
     var options = PickerOptions()
     options.maximumOpenPieces = 1 + random.number(below: 6)
     options.randomFirstPieces = random.number(below: 3) * 2
+    options.maximumRequesters = 1 + random.number(below: 3)
     options.wholePieceSeconds = Double(random.number(below: 10))
     var field = Bitfield(count: pieces)
     for piece in 0..<pieces where random.number(below: 6) == 0 {
@@ -322,7 +323,7 @@ extension PickerModel {
     checkExhausted(mayServe)
     #expect(!peer.isSnubbed)
     let areSnubbed = holders.allSatisfy { peers[$0]?.isSnubbed ?? false }
-    #expect(holders.count < 2 + (areSnubbed ? 1 : 0))
+    #expect(holders.count < picker.options.maximumRequesters + (areSnubbed ? 1 : 0))
   }
 
   private func checkOpening(

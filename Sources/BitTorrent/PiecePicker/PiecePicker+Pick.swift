@@ -55,12 +55,14 @@ extension PiecePicker {
   }
 
   /// Whether `peer` is known to deliver a whole piece soon.
+  @inline(__always)
   private func isFast(_ peer: PeerSlot, _ slot: Int) -> Bool {
     let state = peers[peer.index]
     let seconds = Double(opened[slot].blockCount) * state.blockSeconds
     return state.isMeasured && !state.isSnubbed && seconds <= options.wholePieceSeconds
   }
 
+  @inline(__always)
   private func serves(_ slot: Int, _ has: Bitfield, _ allowedFast: [Int32]?) -> Bool {
     let piece = opened[slot].piece
     return has[Int(piece)] && allowedFast?.contains(piece) ?? true
