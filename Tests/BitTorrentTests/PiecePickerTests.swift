@@ -362,6 +362,38 @@ let slow = 10e3
     #expect(picker.checkInvariants() == [])
   }
 
+  @Test func `pieces that nobody works on do not hold all buffers for ever`() {
+    var options = PickerOptions()
+    options.maximumOpenPieces = 2
+    var picker = picker(4, blocks: 4, options: options)
+    let (ones, others) = (bits(4, 0..<2), bits(4, 2..<4))
+    picker.join(alice, has: ones)
+    picker.join(bob, has: others)
+    let blocks = picker.picked(8, alice, ones)
+    for block in blocks[0..<3] + blocks[4..<5] { _ = picker.take(block, alice) }
+    #expect(picker.idlePiece == nil)
+    picker.leave(alice, has: ones)
+    expect(picker.picked(8, bob, others), is: [])
+    #expect(picker.idlePiece == Int(blocks[4].piece))
+    var cancels: [Assignment] = []
+    picker.discard(Int(blocks[4].piece), cancels: &cancels)
+    #expect(picker.idlePiece == nil && cancels.isEmpty)
+    expect(picker.picked(8, bob, others).count, is: 4)
+    #expect(picker.checkInvariants() == [])
+  }
+
+  @Test func `a piece that a snubbed peer had for itself is anybody's`() {
+    var picker = picker(10, blocks: 8)
+    let all = bits(10, 0..<10)
+    for peer in [alice, bob] {
+      picker.join(peer, has: all)
+      picker.measured(peer, rate: fast)
+    }
+    let piece = picker.picked(2, alice, all)[0].piece
+    picker.measured(alice, rate: fast, isSnubbed: true)
+    expect(picker.picked(1, bob, all), is: [Block(piece: piece, index: 2)])
+  }
+
   @Test func `a choice costs the same in a large torrent`() {
     var costs: [Int] = []
     for pieces in [100, 10_000, 100_000] {
