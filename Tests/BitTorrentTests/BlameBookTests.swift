@@ -6,9 +6,9 @@ import Testing
 
 @Suite struct BlameBookTests {
   /// The digest of the data that `version` stands for.
-  private func digest(_ version: UInt8) -> SHA1Digest { SHA1.hash([version].rawBytes) }
+  private func digest(_ version: UInt8) -> SHA256Digest { SHA256.hash([version].rawBytes) }
 
-  private func digests(_ versions: [UInt8]) -> [SHA1Digest] { versions.map { digest($0) } }
+  private func digests(_ versions: [UInt8]) -> [SHA256Digest] { versions.map { digest($0) } }
 
   @Test func `a lone sender is named at once`() {
     var book = BlameBook<String>()
