@@ -85,11 +85,16 @@ extension PeerConnection {
   // MARK: What the peer has
 
   private func described(_ field: Bitfield?, on loop: isolated Loop) {
-    guard let field, mayDescribePieces else {
+    guard let field else {
       close(.badBitfield, on: loop)
       return
     }
-    torrent.describes(self, field, on: loop)
+    if mayDescribePieces {
+      torrent.describes(self, field, on: loop)
+    } else {
+      // aria2 sends a bitfield in place of many haves, whenever it is shorter.
+      for piece in 0..<field.count where field[piece] { have(piece, on: loop) }
+    }
   }
 
   private func have(_ piece: Int, on loop: isolated Loop) {
