@@ -1,3 +1,4 @@
+import Addresses
 import EventLoop
 import PieceStorage
 import Transfer
@@ -25,7 +26,12 @@ final class LoopContext {
   init(_ configuration: SessionConfiguration, disk: DiskPool, on loop: isolated Loop) {
     self.configuration = configuration
     self.disk = disk
-    http = HTTPClient(on: loop)
+    // A tracker tells others the address that an announce came from: it must be where we listen.
+    var options = HTTPClientOptions()
+    if configuration.listen.count == 1, let only = configuration.listen.first?.address, !only.isUnspecified {
+      options.source = only
+    }
+    http = HTTPClient(on: loop, options: options)
     received = ReceiveBuffer(capacity: Self.receiveSize)
     openFiles = OpenFiles(limit: configuration.openFiles)
     pieces = PieceBufferPool(limit: configuration.pendingPieceBytes)
