@@ -9,11 +9,18 @@ struct DownloadUnderAttackTests {
   /// A peer that breaks the rules, or is silent, is the only one until it has done what it does.
   @Test(.timeLimit(.minutes(2)), arguments: Attack.allCases)
   func completesDespite(_ attack: Attack) async throws {
-    try await download(.v1) { connection, torrent in
-      try attack.perform(on: connection, with: torrent)
+    let dropped = Atomic<Bool>(false)
+    try await download(.v1, opensAfter: attack.mustBeDropped ? .milliseconds(3000) : .milliseconds(300)) {
+      connection, torrent in
+      // It may be dropped before it is done.
+      try? attack.perform(on: connection, with: torrent)
       if attack == .closesAtOnce { return }
-      _ = connection.isClosed(within: .seconds(60))
+      if connection.isClosed(within: attack.mustBeDropped ? .seconds(2) : .seconds(60)) {
+        dropped.store(true, ordering: .relaxed)
+      }
     }
+    let wasDropped = dropped.load(ordering: .relaxed)
+    #expect(wasDropped || !attack.mustBeDropped)
   }
 
   /// A peer that claims everything, and answers each request with content that is wrong.
