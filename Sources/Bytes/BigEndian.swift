@@ -22,7 +22,7 @@ extension RawSpan {
   }
 }
 
-extension Array<UInt8> {
+extension [UInt8] {
   /// The array's bytes as a raw span, borrowed from the array.
   public var rawBytes: RawSpan {
     @_lifetime(borrow self)

@@ -12,7 +12,7 @@ extension Sequence<UInt8> {
   }
 }
 
-extension Array<UInt8> {
+extension [UInt8] {
   /// The bytes that `text` spells in hexadecimal, upper or lower case; `nil` if a character is not a
   /// digit or their count is odd.
   public init?(hexadecimal text: some StringProtocol) {

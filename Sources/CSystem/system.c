@@ -5,6 +5,8 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 int apus_accept(int listener, struct sockaddr *address, socklen_t *length) {
@@ -77,6 +79,12 @@ int apus_terminal_columns(int fd) {
   return ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
+int apus_terminal_rows(int fd) {
+  struct winsize size;
+  memset(&size, 0, sizeof size);
+  return ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_row : 0;
+}
+
 void apus_name_thread(const char *name) {
   char cut[16];
   strncpy(cut, name, sizeof cut - 1);
@@ -89,3 +97,49 @@ void apus_name_thread(const char *name) {
 }
 
 int apus_errno(void) { return errno; }
+
+static int translate(const struct stat *from, struct apus_file_status *to) {
+#ifdef __linux__
+  struct timespec time = from->st_mtim;
+#else
+  struct timespec time = from->st_mtimespec;
+#endif
+  to->size = from->st_size;
+  to->modified = (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+  to->allocated = (int64_t)from->st_blocks * 512;
+  to->device = from->st_dev;
+  to->inode = from->st_ino;
+  to->links = from->st_nlink;
+  to->kind = S_ISREG(from->st_mode) ? 1 : S_ISDIR(from->st_mode) ? 2 : S_ISLNK(from->st_mode) ? 3 : 0;
+  return 0;
+}
+
+int apus_status(int fd, struct apus_file_status *status) {
+  struct stat found;
+  return fstat(fd, &found) == 0 ? translate(&found, status) : -1;
+}
+
+int apus_status_at(int folder, const char *path, struct apus_file_status *status) {
+  struct stat found;
+  return fstatat(folder, path, &found, AT_SYMLINK_NOFOLLOW) == 0 ? translate(&found, status) : -1;
+}
+
+off_t apus_next_data(int fd, off_t offset) { return lseek(fd, offset, SEEK_DATA); }
+
+off_t apus_next_hole(int fd, off_t offset) { return lseek(fd, offset, SEEK_HOLE); }
+
+void apus_will_need(int fd, off_t offset, off_t length) {
+#ifdef __linux__
+  posix_fadvise(fd, offset, length, POSIX_FADV_WILLNEED);
+#endif
+}
+
+int64_t apus_start_of_system(void) {
+#ifdef __linux__
+  struct timespec wall, up;
+  if (clock_gettime(CLOCK_REALTIME, &wall) != 0 || clock_gettime(CLOCK_BOOTTIME, &up) != 0) return 0;
+  return ((int64_t)wall.tv_sec - up.tv_sec) * 1000000000 + wall.tv_nsec - up.tv_nsec;
+#else
+  return 0;
+#endif
+}

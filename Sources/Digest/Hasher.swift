@@ -85,13 +85,13 @@ public struct SHA256: ~Copyable {
   /// The digest of all that was taken in; the next `update` starts a new one.
   public func finish() -> SHA256Digest { hasher.finish { SHA256Digest($0) } }
 
-  /// The digest of `left` followed by `right`: a parent in a Merkle tree (BEP 52).
+  /// The digest of `left` followed by `right`: a parent in a Merkle tree (BEP 52). No allocation.
   public func parent(_ left: SHA256Digest, _ right: SHA256Digest) -> SHA256Digest {
-    var pair: [UInt8] = []
-    pair.reserveCapacity(2 * SHA256Digest.byteCount)
-    left.append(to: &pair)
-    right.append(to: &pair)
-    update(pair.rawBytes)
+    unsafe withUnsafeTemporaryAllocation(byteCount: 2 * SHA256Digest.byteCount, alignment: 8) { pair in
+      unsafe left.store(to: pair, at: 0)
+      unsafe right.store(to: pair, at: SHA256Digest.byteCount)
+      unsafe update(RawSpan(_unsafeBytes: UnsafeRawBufferPointer(pair)))
+    }
     return finish()
   }
 

@@ -1,6 +1,6 @@
 private import COpenSSL
 
-extension Array<UInt8> {
+extension [UInt8] {
   /// `count` bytes from libcrypto's generator, fit for keys and secrets.
   public static func random(count: Int) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: count)

@@ -58,6 +58,15 @@ public struct SHA256Digest: Hashable, Sendable {
     buffer.append(bigEndian: fourth)
   }
 
+  /// Writes the 32 bytes at `offset` of `buffer`; the caller has checked that they fit.
+  @inlinable
+  public func store(to buffer: UnsafeMutableRawBufferPointer, at offset: Int) {
+    unsafe buffer.storeBytes(of: first.bigEndian, toByteOffset: offset, as: UInt64.self)
+    unsafe buffer.storeBytes(of: second.bigEndian, toByteOffset: offset + 8, as: UInt64.self)
+    unsafe buffer.storeBytes(of: third.bigEndian, toByteOffset: offset + 16, as: UInt64.self)
+    unsafe buffer.storeBytes(of: fourth.bigEndian, toByteOffset: offset + 24, as: UInt64.self)
+  }
+
   /// The first 20 bytes: a v2 info-hash as trackers and handshakes carry it (BEP 52).
   public var truncated: InfoHash { InfoHash(bytes.rawBytes) }
 }

@@ -2,8 +2,8 @@
 // loop owns is reached through `isolated Loop` parameters, checked by the compiler and free at run
 // time. May import Addresses, Bytes, CSystem and Threads; the only target that imports CLibuv.
 
-internal import CSystem
 internal import CLibuv
+internal import CSystem
 
 /// Something that finished elsewhere (on a disk thread, say) and has a last step on a loop.
 public protocol Completion: AnyObject, Sendable {

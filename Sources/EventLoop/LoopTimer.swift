@@ -13,7 +13,9 @@ public final class LoopTimer: LoopHandle {
     tie()
   }
 
-  private var timer: UnsafeMutablePointer<uv_timer_t> { unsafe pointer.assumingMemoryBound(to: uv_timer_t.self) }
+  private var timer: UnsafeMutablePointer<uv_timer_t> {
+    unsafe pointer.assumingMemoryBound(to: uv_timer_t.self)
+  }
 
   /// Fires once after `seconds`, replacing what was set. Precision: a millisecond.
   public func set(after seconds: Double) { start(seconds, repeating: 0) }

@@ -11,7 +11,9 @@ public enum TCP {
     let descriptor = try open(endpoint, for: "listen on \(endpoint)")
     _ = apus_set_option(descriptor, SOL_SOCKET, SO_REUSEADDR, 1)
     if !endpoint.address.isV4 { _ = apus_set_option(descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1) }
-    let bound = unsafe endpoint.withSocketAddress { address, length in unsafe bind(descriptor, address, length) }
+    let bound = unsafe endpoint.withSocketAddress { address, length in
+      unsafe bind(descriptor, address, length)
+    }
     guard bound == 0, Glibc.listen(descriptor, backlog) == 0, let local = local(descriptor) else {
       throw failure(descriptor, "listen on \(endpoint)")
     }
@@ -20,7 +22,9 @@ public enum TCP {
 
   /// Starts to connect; the descriptor becomes writable when that has ended, see `connectError`.
   /// `source` is the local address to use (its port may be 0).
-  public static func connect(to endpoint: Endpoint, from source: IPAddress? = nil) throws(SocketError) -> Int32 {
+  public static func connect(to endpoint: Endpoint, from source: IPAddress? = nil) throws(SocketError)
+    -> Int32
+  {
     let descriptor = try open(endpoint, for: "connect to \(endpoint)")
     if let source, source.isV4 == endpoint.address.isV4, !source.isUnspecified {
       let bound = unsafe Endpoint(source, port: 0).withSocketAddress { address, length in

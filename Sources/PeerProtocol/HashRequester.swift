@@ -77,17 +77,24 @@ public struct HashRequester: Sendable {
   /// that are known and verified already, in the same order. O(files + missing chunks).
   public init(files: [HashGeometry?], layers known: [[SHA256Digest]?] = [], limits: Limits = Limits()) {
     self.limits = limits
-    self.files = files
+    var honest = files
     var filesByRoot: [SHA256Digest: [Int]] = [:]
     for (index, file) in files.enumerated() {
       guard let file else { continue }
+      // One root cannot be that of files of different sizes: the torrent lies, and the later file's hashes
+      // can never be proven.
+      if let first = filesByRoot[file.root]?.first, files[first] != file {
+        honest[index] = nil
+        continue
+      }
       filesByRoot[file.root, default: []].append(index)
       if index < known.count, let layer = known[index], layer.count == file.pieceCount {
         layers[file.root] = layer
       }
     }
+    self.files = honest
     self.filesByRoot = filesByRoot
-    for (index, file) in files.enumerated() {
+    for (index, file) in honest.enumerated() {
       guard let file, file.hasPieceLayer, layers[file.root] == nil, filesByRoot[file.root]?.first == index
       else { continue }
       var chunks = 0

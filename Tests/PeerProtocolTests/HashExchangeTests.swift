@@ -277,6 +277,20 @@ extension [SHA256Digest] {
     #expect(requester.layer(ofFile: 2) == tree.pieceLayer)
   }
 
+  @Test func oneRootForFilesOfDifferentSizesIsALieOfTheTorrent() throws {
+    let tree = FullTree(blocks: 6, perPiece: 2)
+    let longer = HashGeometry(root: tree.geometry.root, blockCount: 40, blocksPerPiece: 2)
+    let requester = Requester([tree.geometry, longer])
+    let request = try #require(requester.next(for: 1))
+    #expect(requester.next(for: 1) == nil)
+    _ = requester.received(from: 1, request, tree.answer(request))
+    #expect(requester.layer(ofFile: 0) == tree.pieceLayer)
+    #expect(requester.layer(ofFile: 1) == nil)
+    #expect(requester.pieceHash(file: 1, piece: 19) == nil)
+    #expect(!requester.wantLeaves(file: 1, piece: 19))
+    #expect(requester.isIdle)
+  }
+
   @Test func leavesNoLongerWantedAreNotAskedFor() throws {
     let tree = FullTree(blocks: 8, perPiece: 4)
     let requester = Requester([tree.geometry], layers: [tree.pieceLayer])

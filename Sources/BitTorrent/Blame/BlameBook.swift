@@ -9,7 +9,7 @@ import Digest
 struct BlameBook<Sender: Hashable & Sendable>: Sendable {
   private struct Attempt: Sendable {
     var senders: [Sender?]
-    var digests: [SHA1Digest]
+    var digests: [SHA256Digest]
   }
 
   /// Blocks on record, at most.
@@ -34,7 +34,7 @@ struct BlameBook<Sender: Hashable & Sendable>: Sendable {
   ///   - senders: who sent each block; `nil` where it is not known or not a peer.
   ///   - digests: of each block, as many.
   /// - Returns: who lied for certain.
-  mutating func failed(_ piece: Int, senders: [Sender?], digests: [SHA1Digest]) -> [Sender] {
+  mutating func failed(_ piece: Int, senders: [Sender?], digests: [SHA256Digest]) -> [Sender] {
     precondition(senders.count == digests.count)
     if let first = senders.first, let sender = first, senders.allSatisfy({ $0 == sender }) { return [sender] }
     var liars: Set<Sender> = []
@@ -55,7 +55,7 @@ struct BlameBook<Sender: Hashable & Sendable>: Sendable {
   ///   - piece: the piece.
   ///   - digests: of each block, now that they are right.
   /// - Returns: who had sent other data for one of its blocks.
-  mutating func passed(_ piece: Int, digests: [SHA1Digest]) -> [Sender] {
+  mutating func passed(_ piece: Int, digests: [SHA256Digest]) -> [Sender] {
     var liars: Set<Sender> = []
     for attempt in attempts[piece] ?? [] where attempt.digests.count == digests.count {
       for (index, sender) in attempt.senders.enumerated() where attempt.digests[index] != digests[index] {

@@ -23,7 +23,34 @@ ssize_t apus_receive(int fd, const struct iovec *vectors, int count);
 ssize_t apus_send(int fd, const struct iovec *vectors, int count);
 /// The terminal's columns on a descriptor, or 0.
 int apus_terminal_columns(int fd);
+/// The terminal's rows on a descriptor, or 0.
+int apus_terminal_rows(int fd);
 /// Names the calling thread (at most 15 bytes count).
 void apus_name_thread(const char *name);
+/// What is behind a descriptor or a name.
+struct apus_file_status {
+  int64_t size;
+  /// Time of the last change of the content, nanoseconds since 1970.
+  int64_t modified;
+  /// Bytes that are allocated on the disk.
+  int64_t allocated;
+  uint64_t device;
+  uint64_t inode;
+  uint64_t links;
+  /// 1 regular file, 2 folder, 3 symbolic link, 0 anything else.
+  int kind;
+};
+/// fstat; 0 or -1 with errno.
+int apus_status(int fd, struct apus_file_status *status);
+/// fstatat that does not follow a link at the end of `path`; 0 or -1 with errno.
+int apus_status_at(int folder, const char *path, struct apus_file_status *status);
+/// The first offset at or after `offset` that holds data; -1 with ENXIO if there is none.
+off_t apus_next_data(int fd, off_t offset);
+/// The first offset at or after `offset` that holds no data.
+off_t apus_next_hole(int fd, off_t offset);
+/// Asks the system to read the range ahead; a hint that cannot fail.
+void apus_will_need(int fd, off_t offset, off_t length);
+/// When the system started, nanoseconds since 1970 by its present clock; 0 if it does not say.
+int64_t apus_start_of_system(void);
 /// errno of the calling thread.
 int apus_errno(void);

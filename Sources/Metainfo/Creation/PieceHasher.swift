@@ -11,7 +11,7 @@ struct PieceHashes {
 struct PieceHasher: ~Copyable {
   /// Small enough to stay in the processor's cache between reading and hashing, large enough that the
   /// system call does not count.
-  static let chunk = 256 << 10
+  static let chunk = 512 << 10
 
   private let plan: CreationPlan
   private let sha1 = SHA1()

@@ -1,0 +1,199 @@
+import Bencode
+import Bytes
+import Digest
+import Glibc
+import Metainfo
+import PeerProtocol
+
+/// Writes the kept corpus: `FuzzSeeds FOLDER`. The same files every time.
+@main
+enum FuzzSeeds {
+  static func main() {
+    guard CommandLine.arguments.count == 2 else { exit(64) }
+    let folder = CommandLine.arguments[1]
+    mkdir(folder, 0o755)
+    for (name, bytes) in metainfo where name != "info" {
+      // A seed that is refused would keep the fuzzer from all that lies behind.
+      do {
+        _ = try Metainfo(bytes)
+      } catch {
+        print("\(name): \(error)")
+        exit(1)
+      }
+    }
+    write(peerWire, to: "\(folder)/FuzzPeerWire")
+    write(bencode, to: "\(folder)/FuzzBencode")
+    write(magnets, to: "\(folder)/FuzzMagnet")
+    write(metainfo, to: "\(folder)/FuzzMetainfo")
+    write(replies, to: "\(folder)/FuzzTrackerReply")
+    write(queries, to: "\(folder)/FuzzTrackerQuery")
+  }
+
+  static func write(_ seeds: [String: [UInt8]], to folder: String) {
+    mkdir(folder, 0o755)
+    for (name, bytes) in seeds {
+      guard let file = fopen("\(folder)/\(name)", "w") else {
+        perror("\(folder)/\(name)")
+        exit(1)
+      }
+      fwrite(bytes, 1, bytes.count, file)
+      fclose(file)
+    }
+  }
+
+  static var peerWire: [String: [UInt8]] {
+    let block = BlockRequest(piece: 1, begin: 16384, length: 16384)
+    let request = HashRequest(
+      piecesRoot: SHA256.hash([1, 2, 3].rawBytes), baseLayer: 2, index: 0, length: 2, proofLayers: 3)
+    var bits = Bitfield(count: 16)
+    bits[3] = true
+    var states: [UInt8] = [0]
+    states.appendHaveAll()
+    states.appendHaveNone()
+    states.appendChoke()
+    states.appendUnchoke()
+    states.appendInterested()
+    states.appendNotInterested()
+    states.appendKeepAlive()
+    var pieces: [UInt8] = [0]
+    pieces.append(bitfield: bits)
+    pieces.append(have: 7)
+    pieces.append(suggest: 8)
+    pieces.append(allowedFast: 9)
+    pieces.append(port: 6881)
+    var blocks: [UInt8] = [0]
+    blocks.append(request: block)
+    blocks.append(cancel: block)
+    blocks.append(reject: block)
+    blocks.append(piece: 1, begin: 0, payload: [1, 2, 3, 4].rawBytes)
+    var hashes: [UInt8] = [0]
+    hashes.append(hashRequest: request)
+    hashes.append(hashReject: request)
+    hashes.append(hashes: [.zero, .zero], answering: request)
+    var extended: [UInt8] = [0]
+    extended.append(extended: 0, payload: Array("d1:md6:ut_pexi1eee".utf8).rawBytes)
+    extended.append(donthave: 5, id: 3)
+    var handshake: [UInt8] = [1]
+    Handshake(
+      reserved: [.fast, .extensionProtocol, .v2], infoHash: InfoHash([UInt8](1...20).rawBytes),
+      peerID: PeerID(Array("-LT2080-abcdefghijkl".utf8).rawBytes)
+    ).append(to: &handshake)
+    let full =
+      "d12:complete_agoi5e1:md11:lt_donthavei7e11:ut_metadatai3e6:ut_pexi1ee13:metadata_sizei31235e"
+      + "1:pi6881e4:reqqi500e11:upload_onlyi1e1:v16:libtorrent/2.0.86:yourip4:\u{7f}\0\0\u{1}e"
+    let steps: [UInt8] = (0..<128).map { $0 % 2 == 0 ? $0 &* 5 : $0 &* 37 }
+    let lies: [UInt8] = [3, 0, 1, 0, 2, 5, 0, 7, 2, 0, 3, 5, 1, 6, 200, 0, 2, 2, 0, 4, 0]
+    var seeds: [String: [UInt8]] = [:]
+    seeds["states"] = states
+    seeds["pieces"] = pieces
+    seeds["blocks"] = blocks
+    seeds["hashes"] = hashes
+    seeds["extended"] = extended
+    seeds["handshake"] = handshake
+    seeds["extension-handshake"] = [2] + Array(full.utf8)
+    seeds["unsorted-handshake"] = [2] + Array("d1:v3:abc1:mdee".utf8)
+    seeds["hash-script"] = [3] + steps
+    seeds["hash-lies"] = lies
+    return seeds
+  }
+
+  static var bencode: [String: [UInt8]] {
+    let texts = [
+      "integers": "li0ei-1ei9223372036854775807ei-9223372036854775808ee",
+      "dictionary": "d1:ai1e1:bl4:spam0:e2:cdd1:xi5eee", "unsorted": "d1:bi1e1:ai2ee",
+      "nested": String(repeating: "l", count: 30) + String(repeating: "e", count: 30),
+      "faults": "d1:ai01ee", "trailing": "i1exyz",
+    ]
+    return texts.mapValues { Array($0.utf8) }
+  }
+
+  static var magnets: [String: [UInt8]] {
+    let v1 = "xt=urn:btih:" + String(repeating: "0a", count: 20)
+    let v2 = "xt=urn:btmh:1220" + String(repeating: "9f", count: 32)
+    let texts = [
+      "v1": "magnet:?\(v1)&dn=a+name%20%C3%A9&tr=http%3A%2F%2Fa.example%2Fannounce&tr.1=udp://b.example:1",
+      "base32": "magnet:?xt=urn:btih:" + String(repeating: "MFRGGZDF", count: 4),
+      "hybrid": "magnet:?xt.1=\(v1.dropFirst(3))&xt.2=\(v2.dropFirst(3))&so=0,2,4-6&ws=http://c.example/",
+      "peers": "magnet:?\(v2)&x.pe=192.0.2.1:6881&x.pe=[2001:db8::1]:1&x.pe=host.example:80",
+      "faults": "magnet:?\(v1)&dn=%zz&so=5-1&x.pe=nowhere",
+    ]
+    return texts.mapValues { Array($0.utf8) }
+  }
+
+  static func encoded(_ value: Bencode) -> [UInt8] { value.encoded() }
+
+  static var metainfo: [String: [UInt8]] {
+    let hash = [UInt8](repeating: 0x61, count: 20)
+    let single: Bencode = [
+      "length": 20000, "name": "file.bin", "piece length": 16384, "pieces": .string(hash + hash),
+    ]
+    let folder: Bencode = [
+      "files": [
+        ["length": 5, "path": ["a", "b.txt"]],
+        ["attr": "p", "length": 16379, "path": [".pad", "16379"]],
+        ["attr": "x", "length": 10, "path": ["..", "c"]],
+        ["attr": "l", "length": 0, "path": ["link"], "symlink path": ["a", "b.txt"]],
+      ],
+      "name": "folder", "piece length": 16384, "pieces": .string(hash + hash), "private": 1,
+      "source": "here",
+    ]
+    let blocks = [[UInt8](repeating: 1, count: 16384), [UInt8](repeating: 2, count: 100)]
+    let leaves = blocks.map { SHA256.hash($0.rawBytes) }
+    let root = SHA256().parent(leaves[0], leaves[1])
+    let large: Bencode = ["": ["length": 16484, "pieces root": .string(root.bytes)]]
+    let small: Bencode = ["": ["length": 3, "pieces root": .string(leaves[1].bytes)]]
+    let v2: Bencode = [
+      "file tree": ["a.bin": large, "sub": ["b.bin": small, "empty": ["": ["length": 0]]]],
+      "meta version": 2, "name": "two", "piece length": 16384,
+    ]
+    let layers = Bencode.dictionary([root.bytes: .string(leaves.flatMap(\.bytes))])
+    let hybrid: Bencode = [
+      "file tree": ["a.bin": large], "length": 16484, "meta version": 2, "name": "a.bin",
+      "piece length": 16384, "pieces": .string(hash + hash),
+    ]
+    return [
+      "single": encoded(["announce": "http://127.0.0.1:6969/announce", "info": single]),
+      "folder": encoded([
+        "announce-list": [["http://a.example/announce"], ["udp://b.example:1"]], "comment": "words",
+        "created by": "someone", "creation date": 1_700_000_000, "info": folder,
+        "nodes": [["router.example", 6881]], "url-list": ["http://c.example/"],
+      ]),
+      "v2": encoded(["info": v2, "piece layers": layers]),
+      "hybrid": encoded(["info": hybrid, "piece layers": layers]),
+      "info": folder.encoded(),
+    ]
+  }
+
+  static var replies: [String: [UInt8]] {
+    let v4: [UInt8] = [192, 0, 2, 1, 0x1a, 0xe1]
+    let v6: [UInt8] = [0x20, 1, 0xd, 0xb8] + [UInt8](repeating: 0, count: 11) + [1, 0x1a, 0xe1]
+    return [
+      "compact": encoded([
+        "complete": 5, "external ip": .string([127, 0, 0, 1]), "incomplete": 6, "interval": 1800,
+        "min interval": 60, "peers": .string(v4 + v4), "peers6": .string(v6), "tracker id": "x",
+        "warning message": "careful",
+      ]),
+      "dictionary": encoded([
+        "interval": 1800,
+        "peers": [["ip": "192.0.2.1", "peer id": "x", "port": 1], ["ip": "::2", "port": 2]],
+      ]),
+      "failure": Array("d14:failure reason4:gone8:retry in5:nevere".utf8),
+      "retry": Array("d14:failure reason4:gone8:retry in2:10e".utf8),
+      "scrape": Array(
+        "d5:filesd20:aaaaaaaaaaaaaaaaaaaad8:completei1e10:downloadedi2e10:incompletei3eeee".utf8),
+      "html": Array("<html><body>502</body></html>".utf8),
+    ]
+  }
+
+  static var queries: [String: [UInt8]] {
+    let start =
+      "info_hash=%124Vx%9A%BC%DE%F1%23Eg%89%AB%CD%EF%124Vx%9A&peer_id=-AP0100-abcdefghijkl&port=6881"
+    let texts = [
+      "started": start + "&uploaded=0&downloaded=0&left=100&compact=1&event=started&numwant=50&key=1a2b3c4d",
+      "plain": start, "ips": start + "&ip=10.0.0.1&ipv6=2001%3Adb8%3A%3A1&trackerid=x%00y",
+      "odd": "?" + start + "&&=&a=&left=18446744073709551616&port=0&event=paused&numwant=-1",
+      "scrape": "info_hash=aaaaaaaaaaaaaaaaaaaa&info_hash=bbbbbbbbbbbbbbbbbbb%62",
+    ]
+    return texts.mapValues { Array($0.utf8) }
+  }
+}

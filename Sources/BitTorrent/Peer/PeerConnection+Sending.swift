@@ -1,0 +1,119 @@
+import Addresses
+import Bytes
+private import CSystem
+import EventLoop
+private import Glibc
+import Metainfo
+import PeerProtocol
+
+// From messages to the socket. Messages gather in `control` and leave in one write at the end of the
+// wake-up, together with the blocks that are ready.
+extension PeerConnection {
+  /// Appends messages and sees to it that they are written at the end of this wake-up.
+  func send(on loop: isolated Loop, _ append: (inout [UInt8]) -> Void) {
+    guard phase == .open || phase == .greeting else { return }
+    append(&control)
+    scheduleFlush(on: loop)
+  }
+
+  func scheduleFlush(on loop: isolated Loop) {
+    guard !isFlushScheduled else { return }
+    isFlushScheduled = true
+    torrent.scheduleFlush(of: self, on: loop)
+  }
+
+  /// Writes what waits, as far as the socket takes it.
+  func flush(on loop: isolated Loop) {
+    isFlushScheduled = false
+    guard phase == .open || phase == .greeting else { return }
+    if !control.isEmpty {
+      sendQueue.append(control)
+      control = []
+    }
+    while !sendQueue.isEmpty {
+      let count = sendQueue.write(to: descriptor)
+      guard count > 0 else {
+        if apus_errno() == EAGAIN { break }
+        close(.readError, on: loop)
+        return
+      }
+      lastSent = loop.now
+      writeStalledSince = nil
+    }
+    if sendQueue.isEmpty {
+      watcher?.watch(for: .readable)
+    } else {
+      if writeStalledSince == nil { writeStalledSince = loop.now }
+      watcher?.watch(for: [.readable, .writable])
+    }
+    readMore(on: loop)
+  }
+
+  // MARK: Greeting
+
+  func sendHandshake(on loop: isolated Loop) {
+    let handshake = Handshake(
+      reserved: torrent.reservedBits, infoHash: wireHash, peerID: torrent.localPeerID)
+    send(on: loop) { handshake.append(to: &$0) }
+  }
+
+  /// What comes right behind the handshake: extensions, then what we have.
+  func sendOpening(on loop: isolated Loop) {
+    send(on: loop) { buffer in
+      if reserved.contains(.extensionProtocol) {
+        buffer.append(extended: 0, payload: introduction().encoded().rawBytes)
+      }
+      let have = torrent.durable
+      if isFast, have.isFull {
+        buffer.appendHaveAll()
+      } else if isFast, have.isEmpty {
+        buffer.appendHaveNone()
+      } else if !have.isEmpty {
+        buffer.append(bitfield: have)
+      }
+    }
+    sendAllowedFast(on: loop)
+  }
+
+  private func introduction() -> ExtensionHandshake {
+    var handshake = ExtensionHandshake()
+    handshake.messages = [ExtensionKind.donthave.name: ExtensionKind.donthave.rawValue]
+    handshake.client = torrent.context.configuration.clientName
+    handshake.port = torrent.listeningPort == 0 ? nil : torrent.listeningPort
+    handshake.requestQueue = torrent.context.configuration.requestQueue
+    handshake.yourAddress = remote.address
+    return handshake
+  }
+
+  /// BEP 6: a few pieces that a new peer may fetch while it is choked.
+  private func sendAllowedFast(on loop: isolated Loop) {
+    guard isFast, remote.address.isV4 else { return }
+    let set = AllowedFast.pieces(
+      for: remote.address, infoHash: wireHash, count: AllowedFast.usualCount,
+      pieceCount: torrent.info.pieceCount)
+    uploads.allowedFast = set
+    send(on: loop) { buffer in
+      for piece in set where torrent.durable[piece] { buffer.append(allowedFast: piece) }
+    }
+  }
+
+  // MARK: State
+
+  func setInterested(_ interested: Bool, on loop: isolated Loop) {
+    guard interested != isInterested else { return }
+    isInterested = interested
+    send(on: loop) { buffer in
+      if interested { buffer.appendInterested() } else { buffer.appendNotInterested() }
+    }
+    if interested { lastBlock = loop.now }
+  }
+
+  func setChoking(_ choking: Bool, on loop: isolated Loop) {
+    guard choking != isChoking else { return }
+    isChoking = choking
+    send(on: loop) { buffer in
+      if choking { buffer.appendChoke() } else { buffer.appendUnchoke() }
+    }
+    if choking { dropUploads(on: loop) }
+  }
+}

@@ -1,0 +1,156 @@
+import Addresses
+import Bytes
+import Digest
+import EventLoop
+import Metainfo
+import PeerProtocol
+import PieceStorage
+
+/// One peer of one torrent over TCP. Confined to the torrent's loop.
+///
+/// Files: +Receiving (socket to messages), +Messages (what each message does), +Requests (what we ask
+/// for), +Uploading (what is asked of us), +Sending (messages to socket).
+final class PeerConnection: ReadinessHandler {
+  /// How far the connection is.
+  enum Phase {
+    case connecting, greeting, open, closed
+  }
+
+  let torrent: Torrent
+  let slot: PeerSlot
+  let descriptor: Int32
+  let remote: Endpoint
+  let isOutgoing: Bool
+  /// Unlike a slot, never used again: names a sender after it has gone.
+  let serial: UInt32
+  var watcher: SocketWatcher?
+  var phase: Phase
+
+  // Who it is.
+  var peerID: PeerID?
+  var reserved: ReservedBits = []
+  /// The info-hash that we greet with, or greeted with.
+  var wireHash: InfoHash
+  var extensions: ExtensionHandshake?
+  /// Where it listens, as far as known; the remote end of an outgoing connection.
+  var listening: Endpoint?
+
+  // What it has and wants, what we told it.
+  var has: Bitfield
+  var mayDescribePieces = true
+  var peerIsChoking = true
+  var peerIsInterested = false
+  var isChoking = true
+  var isInterested = false
+
+  // What we ask for.
+  var window: RequestWindow
+  var asked = RequestLog()
+  var allowedFast: [Int32] = []
+  var isSnubbed = false
+  var blocksToPick: [Block] = []
+
+  // What it asks for.
+  var uploads = UploadQueue()
+
+  // Bytes on the way.
+  var partial = PartialMessage()
+  var control: [UInt8] = []
+  var sendQueue = SendQueue()
+  var isFlushScheduled = false
+
+  // Accounts.
+  var down: RateMeter
+  var up: RateMeter
+  var downloaded: Int64 = 0
+  var uploaded: Int64 = 0
+  var unrequested = 0
+  var rejects = 0
+  var leafReads = 0
+  var protocolComplaints = 0
+  var openedAt: Instant
+  var lastReceived: Instant
+  var lastSent: Instant
+  var lastBlock: Instant
+  var lastUseful: Instant
+  var writeStalledSince: Instant?
+
+  init(
+    _ torrent: Torrent, slot: PeerSlot, serial: UInt32, descriptor: Int32, remote: Endpoint,
+    isOutgoing: Bool, wireHash: InfoHash, now: Instant
+  ) {
+    self.torrent = torrent
+    self.slot = slot
+    self.serial = serial
+    self.descriptor = descriptor
+    self.remote = remote
+    self.isOutgoing = isOutgoing
+    self.wireHash = wireHash
+    phase = isOutgoing ? .connecting : .greeting
+    listening = isOutgoing ? remote : nil
+    has = Bitfield(count: torrent.info.pieceCount)
+    window = RequestWindow(limit: torrent.context.configuration.requestQueue)
+    down = RateMeter(now: now)
+    up = RateMeter(now: now)
+    openedAt = now
+    lastReceived = now
+    lastSent = now
+    lastBlock = now
+    lastUseful = now
+  }
+
+  /// Whether the fast extension is on (BEP 6).
+  var isFast: Bool { reserved.contains(.fast) }
+  /// Whether hashes of v2 can be asked for and are answered (BEP 52).
+  var isV2: Bool {
+    torrent.info.version.hasV2 && (reserved.contains(.v2) || wireHash != torrent.info.infoHashV1)
+  }
+  /// Whether it has every piece.
+  var isSeed: Bool { has.isFull }
+  /// What program it is, as far as it says.
+  var client: String { extensions?.client ?? peerID.map(ClientName.display) ?? "unknown" }
+  /// Its address for accounts: where it listens, else where it came from.
+  var endpoint: Endpoint { listening ?? remote }
+
+  /// Watches the socket: for the end of connecting, or for the greeting.
+  func start(on loop: isolated Loop) -> Bool {
+    guard let watcher = loop.watcher(descriptor, self) else { return false }
+    self.watcher = watcher
+    watcher.watch(for: phase == .connecting ? .writable : .readable)
+    return true
+  }
+
+  func ready(_ events: Readiness, on loop: isolated Loop) {
+    switch phase {
+    case .connecting: finishConnecting(on: loop)
+    case .closed: break
+    case .greeting, .open:
+      if events.contains(.readable) { receive(on: loop) }
+      if events.contains(.writable), phase != .closed { flush(on: loop) }
+    }
+  }
+
+  private func finishConnecting(on loop: isolated Loop) {
+    guard TCP.connectError(descriptor) == 0 else {
+      close(.connectFailed, on: loop)
+      return
+    }
+    phase = .greeting
+    openedAt = loop.now
+    sendHandshake(on: loop)
+    watcher?.watch(for: .readable)
+  }
+
+  /// Ends the connection. The torrent forgets it; idempotent.
+  func close(_ reason: CloseReason, on loop: isolated Loop) {
+    guard phase != .closed else { return }
+    let wasOpen = phase == .open
+    phase = .closed
+    watcher?.close()
+    watcher = nil
+    TCP.close(descriptor)
+    sendQueue.removeAll()
+    uploads.removeAll()
+    torrent.closed(self, reason, wasOpen: wasOpen, on: loop)
+  }
+}

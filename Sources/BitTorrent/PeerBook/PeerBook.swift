@@ -1,0 +1,144 @@
+import Addresses
+import EventLoop
+
+/// The peers of a torrent that are known, connected or not: whom to try next and whom never again.
+///
+/// Sans-I/O: time and randomness are passed in. Bounded: beyond `limit` the least promising go.
+struct PeerBook {
+  /// Where an address was learnt.
+  enum Source: Equatable {
+    case tracker, user, incoming
+  }
+
+  private struct Entry {
+    var source: Source
+    var failures = 0
+    var notBefore = Instant(nanoseconds: 0)
+    var isInUse = false
+    /// Learnt from the swarm of the v2 info-hash only: greeted with that hash (BEP 52).
+    var isV2Only: Bool
+  }
+
+  /// Whom to connect to, and with which info-hash to greet.
+  struct Candidate: Equatable {
+    let endpoint: Endpoint
+    let isV2Only: Bool
+  }
+
+  private var entries: [Endpoint: Entry] = [:]
+  private var bannedEndpoints: Set<Endpoint> = []
+  private var bannedAddresses: Set<IPAddress> = []
+  private let limit: Int
+
+  /// An empty book that holds at most `limit` peers.
+  init(limit: Int = 4000) { self.limit = limit }
+
+  /// Peers that are known.
+  var count: Int { entries.count }
+
+  /// Writes down an address. Addresses that cannot be a peer's are passed over, as are banned ones.
+  mutating func add(_ endpoint: Endpoint, from source: Source, isV2Only: Bool = false) {
+    guard endpoint.port != 0, !endpoint.address.isUnspecified, !endpoint.address.isMulticast,
+      !isBanned(endpoint)
+    else { return }
+    if var known = entries[endpoint] {
+      // A fresh word of a peer that could not be reached is worth one early try, not many.
+      if known.isV2Only, !isV2Only { known.isV2Only = false }
+      entries[endpoint] = known
+      return
+    }
+    if entries.count >= limit, !makeRoom() { return }
+    entries[endpoint] = Entry(source: source, isV2Only: isV2Only)
+  }
+
+  /// Takes the best peer to connect to now: fewest failures first, random among equals.
+  mutating func next(now: Instant, using random: inout some RandomNumberGenerator) -> Candidate? {
+    var best: (endpoint: Endpoint, entry: Entry)?
+    var equals = 0
+    for (endpoint, entry) in entries where !entry.isInUse && entry.notBefore <= now {
+      if let found = best, entry.failures > found.entry.failures { continue }
+      if let found = best, entry.failures == found.entry.failures {
+        equals += 1
+        guard Int.random(in: 0..<equals, using: &random) == 0 else { continue }
+      } else {
+        equals = 1
+      }
+      best = (endpoint, entry)
+    }
+    guard let best else { return nil }
+    entries[best.endpoint]?.isInUse = true
+    return Candidate(endpoint: best.endpoint, isV2Only: best.entry.isV2Only)
+  }
+
+  /// An incoming peer is at `endpoint` (its listening one, where that is known).
+  mutating func connected(_ endpoint: Endpoint) {
+    add(endpoint, from: .incoming)
+    entries[endpoint]?.isInUse = true
+    entries[endpoint]?.failures = 0
+  }
+
+  /// A connection ended after it had been open. `wasUseful` tells whether payload moved.
+  mutating func disconnected(
+    _ endpoint: Endpoint, wasUseful: Bool, now: Instant, using random: inout some RandomNumberGenerator
+  ) {
+    guard var entry = entries[endpoint] else { return }
+    entry.isInUse = false
+    entry.failures = wasUseful ? 0 : entry.failures + 1
+    entry.notBefore = now + Self.delay(failures: entry.failures, using: &random)
+    entries[endpoint] = entry
+  }
+
+  /// An attempt to connect failed, or nothing sensible came.
+  mutating func failed(
+    _ endpoint: Endpoint, now: Instant, using random: inout some RandomNumberGenerator
+  ) {
+    disconnected(endpoint, wasUseful: false, now: now, using: &random)
+  }
+
+  /// Nothing to gain from this peer for a while (it is complete and so are we).
+  mutating func rest(_ endpoint: Endpoint, until instant: Instant) {
+    entries[endpoint]?.isInUse = false
+    entries[endpoint]?.notBefore = instant
+  }
+
+  /// Never again. The whole address is banned, but for loopback, where one machine has many peers.
+  mutating func ban(_ endpoint: Endpoint) {
+    entries[endpoint] = nil
+    if endpoint.address.isLoopback {
+      bannedEndpoints.insert(endpoint)
+    } else {
+      bannedAddresses.insert(endpoint.address)
+      entries = entries.filter { $0.key.address != endpoint.address }
+    }
+  }
+
+  /// That is our own address: forget it and do not learn it again.
+  mutating func isSelf(_ endpoint: Endpoint) {
+    entries[endpoint] = nil
+    bannedEndpoints.insert(endpoint)
+  }
+
+  /// Whether a connection with this peer is refused.
+  func isBanned(_ endpoint: Endpoint) -> Bool {
+    bannedEndpoints.contains(endpoint) || bannedAddresses.contains(endpoint.address)
+  }
+
+  /// When the next idle peer may be tried, if there is one.
+  func nextAttempt() -> Instant? {
+    entries.values.lazy.filter { !$0.isInUse }.map(\.notBefore).min()
+  }
+
+  /// Exponential back-off: 5 s after one failure, doubled each time up to an hour, with jitter of a
+  /// quarter, so that many clients do not come back at the same moment.
+  static func delay(failures: Int, using random: inout some RandomNumberGenerator) -> Double {
+    let base = min(3600, 5 * Double(1 << min(max(failures - 1, 0), 10)))
+    return base * Double.random(in: 0.75...1.25, using: &random)
+  }
+
+  private mutating func makeRoom() -> Bool {
+    guard let worst = entries.filter({ !$0.value.isInUse }).max(by: { $0.value.failures < $1.value.failures })
+    else { return false }
+    entries[worst.key] = nil
+    return true
+  }
+}

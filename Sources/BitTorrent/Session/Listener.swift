@@ -1,0 +1,82 @@
+import Addresses
+import EventLoop
+import PeerProtocol
+
+/// Accepts connections on one address, reads their handshakes and passes them on to their torrents.
+/// Confined to one loop. Strangers that say nothing, or nonsense, cost a descriptor for ten seconds.
+final class Listener: ReadinessHandler {
+  /// Connections that may be waiting for their handshake; beyond that the oldest goes.
+  private static let greetingLimit = 256
+  private static let greetingSeconds = 10.0
+
+  let bound: Endpoint
+  private let descriptor: Int32
+  private let registry: TorrentRegistry
+  private var watcher: SocketWatcher?
+  private var sweeper: LoopTimer?
+  /// Those whose handshake is awaited, oldest first.
+  private var greeting: [IncomingConnection] = []
+
+  init(descriptor: Int32, bound: Endpoint, registry: TorrentRegistry) {
+    self.descriptor = descriptor
+    self.bound = bound
+    self.registry = registry
+  }
+
+  func start(on loop: isolated Loop) {
+    watcher = loop.watcher(descriptor, self)
+    watcher?.watch(for: .readable)
+    let me = Confined(self, on: loop)
+    let sweeper = loop.timer { loop in me.value(on: loop).sweep(on: loop) }
+    sweeper.set(every: 1)
+    self.sweeper = sweeper
+  }
+
+  func stop() {
+    watcher?.close()
+    watcher = nil
+    sweeper?.close()
+    sweeper = nil
+    TCP.close(descriptor)
+    for incoming in greeting { incoming.close() }
+    greeting = []
+  }
+
+  func ready(_ events: Readiness, on loop: isolated Loop) {
+    // Bounded, so that a flood of connections does not starve those that are open.
+    for _ in 0..<64 {
+      guard let (descriptor, remote) = TCP.accept(descriptor) else { return }
+      if greeting.count >= Self.greetingLimit { greeting.removeFirst().close() }
+      let incoming = IncomingConnection(descriptor: descriptor, remote: remote, listener: self, now: loop.now)
+      guard incoming.start(on: loop) else {
+        TCP.close(descriptor)
+        continue
+      }
+      greeting.append(incoming)
+    }
+  }
+
+  /// A handshake is complete: the torrent's loop takes the connection over.
+  func greeted(_ incoming: IncomingConnection, _ handshake: Handshake) {
+    forget(incoming)
+    let descriptor = incoming.release()
+    guard let torrent = registry.find(handshake.infoHash) else {
+      TCP.close(descriptor)
+      return
+    }
+    let remote = incoming.remote
+    torrent.loop.post { loop in
+      torrent.value(on: loop).accept(descriptor, from: remote, handshake, on: loop)
+    }
+  }
+
+  func forget(_ incoming: IncomingConnection) {
+    greeting.removeAll { $0 === incoming }
+  }
+
+  private func sweep(on loop: isolated Loop) {
+    while let oldest = greeting.first, loop.now.seconds(since: oldest.acceptedAt) > Self.greetingSeconds {
+      greeting.removeFirst().close()
+    }
+  }
+}

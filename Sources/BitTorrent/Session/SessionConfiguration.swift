@@ -1,0 +1,33 @@
+public import Addresses
+
+/// What a session may use and where it listens. The defaults suit a desktop.
+public struct SessionConfiguration: Sendable {
+  /// Where incoming peers are awaited; port 0 takes a free one. Empty: nowhere.
+  public var listen: [Endpoint] = [Endpoint(.anyV4, port: 0), Endpoint(.anyV6, port: 0)]
+  /// Threads that move data between sockets; torrents are spread over them.
+  public var loops = 1
+  /// Threads that read, write and hash; one of them is often waiting for a sync.
+  public var diskThreads = 3
+  /// Bytes of pieces that may be in memory, gathered or on their way to the disk, per loop. One piece is
+  /// always allowed.
+  public var pendingPieceBytes = 64 << 20
+  /// Bytes of blocks that may be in memory on their way to peers, per loop.
+  public var uploadBytes = 32 << 20
+  /// Files that are kept open, per loop.
+  public var openFiles = 128
+  /// Connections a torrent keeps at most.
+  public var peersPerTorrent = 100
+  /// Connections in all, those that are not open yet included.
+  public var connections = 500
+  /// Connections that a torrent opens at the same time.
+  public var halfOpen = 20
+  /// Blocks that one peer may have requested and not yet received; told to peers as `reqq` (BEP 10).
+  public var requestQueue = 2000
+  /// What peers are told that this is (BEP 10 `v`).
+  public var clientName = "Apus 0.1.0"
+  /// The start of the peer id (BEP 20).
+  public var peerIDPrefix = "-AP0100-"
+
+  /// The defaults.
+  public init() {}
+}

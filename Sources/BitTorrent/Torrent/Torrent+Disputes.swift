@@ -1,0 +1,77 @@
+import Bytes
+import Digest
+import EventLoop
+import Metainfo
+import PeerProtocol
+import PieceStorage
+
+// A piece that fails its hash: whose fault is it? With v2 the leaf hashes tell which block is wrong and
+// only that one is fetched again; with v1 the sender is known once the piece passes (smart ban).
+extension Torrent {
+  /// Seconds that leaf hashes are waited for before the whole piece is fetched again.
+  private static let patience = 10.0
+
+  func mismatched(_ write: PieceWrite, _ open: OpenPiece, badBlocks: [Int], on loop: isolated Loop) {
+    let piece = write.piece
+    open.computed = blockDigests(write)
+    if !badBlocks.isEmpty {
+      convict(piece, open, badBlocks, on: loop)
+    } else if info.version.hasV2, open.leaves == nil, wantLeaves(piece) {
+      open.disputedAt = loop.now
+      askHashes(on: loop)
+    } else {
+      discard(piece, open, on: loop)
+    }
+  }
+
+  private func wantLeaves(_ piece: Int) -> Bool {
+    let file = info.fileIndex(ofPiece: piece)
+    var hasSource = false
+    forEachPeer { if $0.isV2, $0.has[piece] { hasSource = true } }
+    guard hasSource else { return false }
+    return hashes?.wantLeaves(file: file, piece: piece - info.files[file].pieces.lowerBound) ?? false
+  }
+
+  /// Proven leaf hashes of a piece are here: compares them with what its blocks hash to.
+  func settleDispute(_ piece: Int, leaves: [SHA256Digest], on loop: isolated Loop) {
+    guard piece < openPieces.count, let open = openPieces[piece], open.disputedAt != nil else { return }
+    open.leaves = leaves
+    open.disputedAt = nil
+    let bad = leaves.indices.filter { $0 < open.computed.count && open.computed[$0] != leaves[$0] }
+    if bad.isEmpty { discard(piece, open, on: loop) } else { convict(piece, open, bad, on: loop) }
+    fillAll(on: loop)
+  }
+
+  /// Gives up on leaf hashes that do not come. Called with time.
+  func expireDisputes(on loop: isolated Loop) {
+    guard hashes != nil else { return }
+    for piece in openPieces.indices {
+      guard let open = openPieces[piece], let since = open.disputedAt,
+        loop.now.seconds(since: since) > Self.patience
+      else { continue }
+      discard(piece, open, on: loop)
+      fillAll(on: loop)
+    }
+  }
+
+  /// These blocks are wrong beyond doubt: their senders go, the other blocks stay.
+  private func convict(_ piece: Int, _ open: OpenPiece, _ bad: [Int], on loop: isolated Loop) {
+    counters.wasted += Int64(bad.count * Block.size)
+    let liars = Set(bad.compactMap { open.senders[$0] })
+    for block in bad { open.senders[block] = nil }
+    picker.pieceFailed(piece, badBlocks: bad)
+    for serial in liars { ban(serial, .badData, on: loop) }
+  }
+
+  /// Nobody knows which block is wrong: all are fetched again, and remembered for comparison.
+  private func discard(_ piece: Int, _ open: OpenPiece, on loop: isolated Loop) {
+    counters.wasted += Int64(info.pieceSize(piece))
+    close(piece)
+    open.disputedAt = nil
+    let liars =
+      open.computed.count == open.senders.count
+      ? blame.failed(piece, senders: open.senders, digests: open.computed) : []
+    picker.pieceFailed(piece)
+    for serial in liars { ban(serial, .badData, on: loop) }
+  }
+}

@@ -1,0 +1,170 @@
+import Addresses
+import Digest
+import EventLoop
+import Metainfo
+import PeerProtocol
+
+// Whom to connect to, whom to let in, and what is left of a peer that goes.
+extension Torrent {
+  /// New addresses, from a tracker or a person.
+  func learn(
+    _ endpoints: [Endpoint], from source: PeerBook.Source, isV2Only: Bool = false, on loop: isolated Loop
+  ) {
+    for endpoint in endpoints { book.add(endpoint, from: source, isV2Only: isV2Only) }
+    connectMore(on: loop)
+  }
+
+  /// Opens connections while there are peers worth trying and room for them.
+  func connectMore(on loop: isolated Loop) {
+    guard !isStopping, state == .downloading || state == .seeding else { return }
+    while connecting < context.configuration.halfOpen, connections < context.configuration.peersPerTorrent,
+      context.connections < context.configuration.connections,
+      let candidate = book.next(now: loop.now, using: &random)
+    {
+      connect(candidate, on: loop)
+    }
+  }
+
+  private func connect(_ candidate: PeerBook.Candidate, on loop: isolated Loop) {
+    let source = context.configuration.listen.first { $0.address.isV4 == candidate.endpoint.address.isV4 }
+    guard let descriptor = try? TCP.connect(to: candidate.endpoint, from: source?.address) else {
+      book.failed(candidate.endpoint, now: loop.now, using: &random)
+      return
+    }
+    let hash = candidate.isV2Only ? upgradedHash ?? info.infoHash : info.infoHash
+    let peer = makePeer(descriptor, candidate.endpoint, isOutgoing: true, wireHash: hash, on: loop)
+    connecting += 1
+    if !peer.start(on: loop) { peer.close(.connectFailed, on: loop) }
+  }
+
+  /// A connection from outside, its handshake read.
+  func accept(_ descriptor: Int32, from remote: Endpoint, _ handshake: Handshake, on loop: isolated Loop) {
+    guard !isStopping, state == .downloading || state == .seeding, !book.isBanned(remote),
+      connections < context.configuration.peersPerTorrent || makeRoom(on: loop),
+      context.connections < context.configuration.connections
+    else {
+      TCP.close(descriptor)
+      return
+    }
+    let peer = makePeer(descriptor, remote, isOutgoing: false, wireHash: handshake.infoHash, on: loop)
+    guard peer.start(on: loop) else {
+      peer.close(.readError, on: loop)
+      return
+    }
+    peer.accept(handshake, on: loop)
+  }
+
+  private func makePeer(
+    _ descriptor: Int32, _ remote: Endpoint, isOutgoing: Bool, wireHash: InfoHash, on loop: isolated Loop
+  ) -> PeerConnection {
+    let slot = freeSlots.popLast() ?? PeerSlot(Int32(peers.count))
+    nextSerial += 1
+    let peer = PeerConnection(
+      self, slot: slot, serial: nextSerial, descriptor: descriptor, remote: remote, isOutgoing: isOutgoing,
+      wireHash: wireHash, now: loop.now)
+    if slot.index == peers.count { peers.append(peer) } else { peers[slot.index] = peer }
+    context.connections += 1
+    return peer
+  }
+
+  /// Both handshakes are exchanged. False if the connection was closed as a double one.
+  func opened(_ peer: PeerConnection, on loop: isolated Loop) -> Bool {
+    if peer.isOutgoing { connecting -= 1 }
+    if let twin = peers.lazy.compactMap({ $0 }).first(where: {
+      $0 !== peer && $0.phase == .open && $0.peerID == peer.peerID
+    }) {
+      let (kept, dropped) = choose(twin, peer, on: loop)
+      if dropped.isOutgoing { kept.listening = dropped.remote }
+      dropped.close(.duplicate, on: loop)
+      if dropped === peer { return false }
+    }
+    picker.join(peer.slot, has: peer.has)
+    choker.joined(peer.slot, now: loop.now)
+    if peer.isOutgoing { book.connected(peer.remote) }
+    return true
+  }
+
+  /// Which of two connections with the same peer stays: an established one; of two fresh ones the one
+  /// that the side with the smaller peer id opened, so that both sides decide alike.
+  private func choose(_ old: PeerConnection, _ new: PeerConnection, on loop: isolated Loop) -> (
+    kept: PeerConnection, dropped: PeerConnection
+  ) {
+    guard old.isOutgoing != new.isOutgoing, loop.now.seconds(since: old.openedAt) < 2, let id = new.peerID
+    else { return (old, new) }
+    let keepsOutgoing = localPeerID.bytes.lexicographicallyPrecedes(id.bytes)
+    return new.isOutgoing == keepsOutgoing ? (new, old) : (old, new)
+  }
+
+  /// An incoming peer told where it listens.
+  func learnt(_ peer: PeerConnection, on loop: isolated Loop) {
+    if let listening = peer.listening { book.connected(listening) }
+  }
+
+  /// A connection has ended.
+  func closed(_ peer: PeerConnection, _ reason: CloseReason, wasOpen: Bool, on loop: isolated Loop) {
+    counters.closes[reason, default: 0] += 1
+    if peer.isOutgoing, peer.peerID == nil { connecting -= 1 }
+    peers[peer.slot.index] = nil
+    freeSlots.append(peer.slot)
+    context.connections -= 1
+    if wasOpen {
+      picker.leave(peer.slot, has: peer.has)
+      closeIdlePieces()
+      hashes?.forget(peer: peer.slot.index)
+      choker.left(peer.slot)
+      traffic.add(peer.traffic)
+      senders.left(peer)
+    }
+    note(peer, reason, on: loop)
+    guard !isStopping else { return }
+    if wasOpen {
+      fillAll(on: loop)
+      if !peer.isChoking { rechoke(on: loop) }
+    }
+  }
+
+  /// What the book learns from the end of a connection.
+  private func note(_ peer: PeerConnection, _ reason: CloseReason, on loop: isolated Loop) {
+    let now = loop.now
+    switch reason {
+    case .ownPeerID:
+      if peer.isOutgoing { book.isSelf(peer.remote) }
+    case .badData, .badHashes, .banned, .unrequestedData:
+      book.ban(peer.endpoint)
+      if peer.endpoint != peer.remote { book.ban(peer.remote) }
+    case .bothComplete:
+      book.rest(peer.endpoint, until: now + 600)
+    case .duplicate:
+      break
+    case .stopped:
+      // Our own doing: the peer may be tried again at once.
+      if let endpoint = peer.listening { book.rest(endpoint, until: now) }
+    default:
+      guard let endpoint = peer.listening else { return }
+      let wasUseful = peer.downloaded > 0 || peer.uploaded > 0
+      book.disconnected(endpoint, wasUseful: wasUseful, now: now, using: &random)
+    }
+  }
+
+  /// Full: closes the peer that is of least use, if one has been of none for half a minute.
+  private func makeRoom(on loop: isolated Loop) -> Bool {
+    let now = loop.now
+    var worst: PeerConnection?
+    forEachPeer { peer in
+      guard now.seconds(since: peer.lastUseful) > 30 else { return }
+      if let found = worst, found.lastUseful <= peer.lastUseful { return }
+      worst = peer
+    }
+    worst?.close(.tooManyPeers, on: loop)
+    return worst != nil
+  }
+
+  /// A peer is known to lie: closes it and refuses it from now on.
+  func ban(_ serial: UInt32, _ reason: CloseReason, on loop: isolated Loop) {
+    if let peer = peers.lazy.compactMap({ $0 }).first(where: { $0.serial == serial }) {
+      peer.close(reason, on: loop)
+    } else if let endpoint = senders.endpoint(serial) {
+      book.ban(endpoint)
+    }
+  }
+}

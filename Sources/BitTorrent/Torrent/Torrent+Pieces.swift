@@ -1,0 +1,149 @@
+import Bytes
+import Digest
+import EventLoop
+import Metainfo
+import PeerProtocol
+import PieceStorage
+
+// From a whole piece in memory to a piece that is announced: hashed and written by a disk thread, made
+// durable by an epoch, then told to the peers. In that order, always.
+extension Torrent {
+  /// All blocks of a piece are here.
+  func completed(_ piece: Int, _ open: OpenPiece, on loop: isolated Loop) {
+    piecesInDisk += 1
+    guard let expected = PieceExpectation(piece: piece, info: info, layers: layers, leaves: open.leaves)
+    else {
+      halt("piece \(piece) cannot be verified: its hash is not known", on: loop)
+      return
+    }
+    let me = Confined(self, on: loop)
+    let write = PieceWrite(
+      piece: piece, buffer: open.buffer, storage: journal.storage, journal: journal,
+      expected: expected, loop: loop
+    ) { loop, write in
+      me.value(on: loop).written(write, on: loop)
+    }
+    write.wantsBlockDigests = blame.isOnRecord(piece)
+    context.disk.submit(write)
+  }
+
+  private func written(_ write: PieceWrite, on loop: isolated Loop) {
+    piecesInDisk -= 1
+    let piece = write.piece
+    switch write.outcome {
+    case .written:
+      close(piece)
+      accept(write, on: loop)
+    case .mismatch(let badBlocks):
+      counters.failedPieces += 1
+      if piece < openPieces.count, let open = openPieces[piece] {
+        mismatched(write, open, badBlocks: badBlocks, on: loop)
+      }
+    case .failed(let error):
+      write.abandon()
+      close(piece)
+      picker.pieceFailed(piece)
+      halt("\(error)", on: loop)
+    case nil: break
+    }
+    fillAll(on: loop)
+    epochIfDue(on: loop)
+    quieter(on: loop)
+  }
+
+  /// A disk job has ended: somebody may have waited for that.
+  private func quieter(on loop: isolated Loop) {
+    if isStopping { stopIfQuiet(on: loop) } else { retryIfQuiet(on: loop) }
+  }
+
+  /// The memory of a piece goes back to the pool.
+  func close(_ piece: Int) {
+    if piece < openPieces.count { openPieces[piece] = nil }
+  }
+
+  private func accept(_ write: PieceWrite, on loop: isolated Loop) {
+    let piece = write.piece
+    picker.pieceVerified(piece)
+    if write.wantsBlockDigests {
+      for serial in blame.passed(piece, digests: blockDigests(write)) { ban(serial, .badData, on: loop) }
+    }
+    selection.verified(piece, info: info)
+    epoch.add(piece)
+    forEachPeer { peer in
+      if peer.isInterested, peer.has[piece] { updateInterest(peer, on: loop) }
+    }
+  }
+
+  /// One digest for each block that is asked for.
+  func blockDigests(_ write: PieceWrite) -> [SHA256Digest] {
+    Array(write.blockDigests.prefix(geometry.blockCount(write.piece)))
+  }
+
+  // MARK: Epochs
+
+  /// Begins an epoch if the disk has rested, or at once when nothing else is to come.
+  func epochIfDue(on loop: isolated Loop) {
+    let isLast = isStopping || (selection.isComplete && piecesInDisk == 0)
+    let pieces = epoch.begin(now: loop.now, atOnce: isLast)
+    guard !pieces.isEmpty else {
+      if let delay = epoch.delay(now: loop.now) { scheduleEpoch(after: delay, on: loop) }
+      return
+    }
+    let me = Confined(self, on: loop)
+    let sync = SyncEpoch(pieces: pieces, journal: journal, loop: loop) { loop, sync in
+      me.value(on: loop).synced(sync, on: loop)
+    }
+    context.disk.submit(sync)
+  }
+
+  private func scheduleEpoch(after delay: Double, on loop: isolated Loop) {
+    if epochTimer == nil {
+      let me = Confined(self, on: loop)
+      epochTimer = loop.timer { loop in me.value(on: loop).epochIfDue(on: loop) }
+    }
+    epochTimer?.set(after: delay)
+  }
+
+  private func synced(_ sync: SyncEpoch, on loop: isolated Loop) {
+    epoch.end(now: loop.now)
+    if let error = sync.failure {
+      // Written, but nobody knows whether it will last: the pieces are fetched again after a retry.
+      for piece in sync.pieces {
+        picker.forget(piece)
+        selection.lost(piece, info: info)
+      }
+      halt("\(error)", on: loop)
+    } else {
+      for piece in sync.pieces { durable[piece] = true }
+      announce(sync.pieces, on: loop)
+    }
+    completeIfDone(on: loop)
+    epochIfDue(on: loop)
+    quieter(on: loop)
+  }
+
+  /// Tells the peers that lack them; a peer that has a piece does not need to know (BEP 3).
+  private func announce(_ pieces: [Int], on loop: isolated Loop) {
+    forEachPeer { peer in
+      let news = pieces.filter { !peer.has[$0] }
+      guard !news.isEmpty else { return }
+      peer.send(on: loop) { buffer in
+        for piece in news { buffer.append(have: piece) }
+      }
+    }
+  }
+
+  /// All that is wanted is here and durable: tell the trackers, let go of seeds.
+  func completeIfDone(on loop: isolated Loop) {
+    guard state == .downloading, selection.isComplete, piecesInDisk == 0, epoch.isIdle else { return }
+    state = .seeding
+    openPieces = []
+    context.pieces.trim()
+    for announcer in announcers { announcer.completed(on: loop) }
+    forEachPeer { peer in
+      peer.setInterested(false, on: loop)
+      if peer.isSeed { peer.close(.bothComplete, on: loop) }
+    }
+    rechoke(on: loop)
+  }
+}

@@ -1,0 +1,141 @@
+import Bytes
+import EventLoop
+import Metainfo
+import PeerProtocol
+import PieceStorage
+
+// What to ask a peer for, and what happens to requests that are not answered.
+extension Torrent {
+  /// Tops up what a peer has been asked for, to the depth that its rate and round trip call for.
+  func fillRequests(_ peer: PeerConnection, on loop: isolated Loop) {
+    guard peer.phase == .open, peer.isInterested, state == .downloading else { return }
+    if peer.peerIsChoking, peer.allowedFast.isEmpty { return }
+    let depth = peer.window.depth
+    let outstanding = picker.outstanding(peer.slot)
+    let room = depth - outstanding
+    // Few large batches: a top-up waits until a quarter of the depth is free.
+    guard room > 0, outstanding == 0 || room * 4 >= depth else { return }
+    picker.options.maximumOpenPieces = openPieceLimit
+    peer.blocksToPick.removeAll(keepingCapacity: true)
+    picker.pick(
+      room, for: peer.slot, has: peer.has, allowedFast: peer.peerIsChoking ? peer.allowedFast : nil,
+      into: &peer.blocksToPick)
+    reserve(&peer.blocksToPick, for: peer)
+    guard !peer.blocksToPick.isEmpty else { return }
+    if outstanding == 0 { peer.lastBlock = loop.now }
+    peer.asked.add(peer.blocksToPick.count, at: loop.now)
+    peer.send(on: loop) { buffer in
+      for block in peer.blocksToPick { buffer.append(request: geometry.request(block)) }
+    }
+  }
+
+  /// Pieces that may be open: those that are, which have their memory, and as many as there is more for.
+  private var openPieceLimit: Int {
+    let free = (context.pieces.limit - context.pieces.usedBytes) / max(1, info.pieceLength)
+    return max(1, picker.openCount + free)
+  }
+
+  /// Takes memory for the pieces of blocks that are about to be asked for, so that no block comes that
+  /// cannot be kept. What there is no memory for is given back.
+  private func reserve(_ blocks: inout [Block], for peer: PeerConnection) {
+    var last: Int32 = -1
+    var kept = 0
+    for block in blocks {
+      if block.piece != last, openPiece(Int(block.piece)) == nil {
+        picker.released(block, by: peer.slot)
+        closeIfIdle(block)
+        continue
+      }
+      last = block.piece
+      blocks[kept] = block
+      kept += 1
+    }
+    blocks.removeLast(blocks.count - kept)
+  }
+
+  /// Everyone may have something new to be asked for.
+  func fillAll(on loop: isolated Loop) {
+    forEachPeer { fillRequests($0, on: loop) }
+  }
+
+  /// The peer will not send this block.
+  func rejected(_ request: BlockRequest, by peer: PeerConnection, on loop: isolated Loop) {
+    guard request.piece < info.pieceCount,
+      let block = geometry.block(piece: request.piece, begin: request.begin, length: request.length),
+      picker.released(block, by: peer.slot)
+    else { return }
+    closeIfIdle(block)
+    _ = peer.asked.answered()
+    peer.allowedFast.removeAll { $0 == Int32(request.piece) }
+    peer.rejects += 1
+    // A peer that rejects what it says it has is asked for less and less, then for nothing.
+    if peer.rejects > 1024 { peer.close(.noInterest, on: loop) }
+  }
+
+  /// What the peer was asked for goes back to everyone.
+  func releaseAll(_ peer: PeerConnection, on loop: isolated Loop) {
+    picker.dropAll(of: peer.slot)
+    peer.asked.clear()
+    closeIdlePieces()
+  }
+
+  /// Gives back the memory of a piece of which nothing is here or asked for any more.
+  private func closeIfIdle(_ block: Block) {
+    if picker.slot(of: block) == nil { close(Int(block.piece)) }
+  }
+
+  /// The same for all pieces. O(pieces): for choking and leaving peers.
+  func closeIdlePieces() {
+    for piece in openPieces.indices where openPieces[piece] != nil {
+      closeIfIdle(Block(piece: Int32(piece), index: 0))
+    }
+  }
+
+  /// A peer has sent nothing for too long: its blocks go to others, it is left one to prove itself.
+  func snub(_ peer: PeerConnection, on loop: isolated Loop) {
+    peer.isSnubbed = true
+    peer.window.isSnubbed = true
+    peer.lastBlock = loop.now
+    releaseAll(peer, on: loop)
+    fillAll(on: loop)
+  }
+
+  // MARK: Interest
+
+  func updateInterest(_ peer: PeerConnection, on loop: isolated Loop) {
+    let interesting = state == .downloading && picker.isInteresting(peer.has)
+    peer.setInterested(interesting, on: loop)
+  }
+
+  /// The peer's first description of what it has.
+  func describes(_ peer: PeerConnection, _ field: Bitfield, on loop: isolated Loop) {
+    picker.leave(peer.slot, has: peer.has)
+    peer.has = field
+    picker.join(peer.slot, has: field)
+    if closeIfUseless(peer, on: loop) { return }
+    updateInterest(peer, on: loop)
+    askHashes(peer, on: loop)
+  }
+
+  func gained(_ peer: PeerConnection, _ piece: Int, on loop: isolated Loop) {
+    picker.peerGained(piece, peer.slot)
+    if closeIfUseless(peer, on: loop) { return }
+    askHashes(peer, on: loop)
+    if !peer.isInterested {
+      updateInterest(peer, on: loop)
+    }
+    if peer.isInterested, picker.outstanding(peer.slot) == 0 { fillRequests(peer, on: loop) }
+  }
+
+  func lost(_ peer: PeerConnection, _ piece: Int, on loop: isolated Loop) {
+    picker.peerLost(piece, peer.slot)
+    updateInterest(peer, on: loop)
+  }
+
+  /// Two complete peers have nothing to say to each other.
+  func closeIfUseless(_ peer: PeerConnection, on loop: isolated Loop) -> Bool {
+    guard peer.isSeed, state == .seeding else { return false }
+    peer.close(.bothComplete, on: loop)
+    return true
+  }
+}

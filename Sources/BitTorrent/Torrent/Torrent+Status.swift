@@ -1,0 +1,31 @@
+import Bytes
+import EventLoop
+import Metainfo
+
+extension Torrent {
+  func status(on loop: isolated Loop) -> TorrentStatus {
+    let now = loop.now
+    var open = 0
+    var seeds = 0
+    var moved = traffic.gone
+    forEachPeer { peer in
+      open += 1
+      if peer.isSeed { seeds += 1 }
+      let mine = peer.traffic
+      guard mine.downloaded > 0 || mine.uploaded > 0 else { return }
+      if let index = moved.firstIndex(where: { $0.endpoint == mine.endpoint }) {
+        moved[index].downloaded += mine.downloaded
+        moved[index].uploaded += mine.uploaded
+      } else {
+        moved.append(mine)
+      }
+    }
+    return TorrentStatus(
+      name: info.name, infoHash: info.infoHash, state: state, pieces: info.pieceCount,
+      piecesHave: durable.ones, wantedBytes: selection.wantedBytes, doneBytes: selection.doneBytes,
+      downloaded: counters.downloaded, uploaded: counters.uploaded, wasted: counters.wasted,
+      failedPieces: counters.failedPieces, checkedPieces: counters.checkedPieces,
+      downRate: down.rate(now: now), upRate: up.rate(now: now), peers: open, seeds: seeds,
+      trackerMessage: trackerMessage, peerTraffic: moved)
+  }
+}

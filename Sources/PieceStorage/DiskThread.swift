@@ -1,0 +1,18 @@
+internal import CSystem
+internal import Glibc
+
+/// What a disk thread keeps from job to job, so that jobs allocate nothing: digest contexts and
+/// vectors for scattered reads. Confined to its thread.
+@safe
+public final class DiskThread {
+  /// Vectors that one system call takes here; POSIX promises 16, Linux and macOS take 1024.
+  static let vectorLimit = 512
+
+  let hasher = PieceHasher()
+  let vectors: UnsafeMutableBufferPointer<iovec>
+
+  /// For threads outside a pool that run jobs themselves.
+  public init() { unsafe vectors = .allocate(capacity: Self.vectorLimit) }
+
+  deinit { unsafe vectors.deallocate() }
+}

@@ -1,0 +1,115 @@
+public import Digest
+public import EventLoop
+import Metainfo
+
+/// A whole piece in memory: checked, then written once. Submit it to a `DiskPool`.
+///
+/// Unchecked `Sendable`: the disk thread has it between submission and delivery, the loop before and
+/// after.
+public final class PieceWrite: DiskJob, Completion, @unchecked Sendable {
+  /// What became of the piece.
+  public enum Outcome: Sendable, Equatable {
+    /// The content is right and written, not yet synced: ours after the next `SyncEpoch` with it.
+    case written
+    /// The content is wrong; nothing was written. The blocks known to be bad by their index; empty if
+    /// the torrent does not say which.
+    case mismatch(badBlocks: [Int])
+    /// The content is right but could not be written. `buffer` still has it: submit it again later.
+    case failed(StorageError)
+  }
+
+  /// The piece.
+  public let piece: Int
+  /// Its bytes. Space of pad files in it is zeroed, whatever was received for it.
+  public let buffer: PieceBuffer
+  /// What it must hash to.
+  public let expected: PieceExpectation
+  /// Whether `blockDigests` is wanted for a good piece as well: to find out who lied before.
+  public var wantsBlockDigests = false
+  /// The SHA-256 of each 16 KiB of the piece's content (the leaves of its tree, in v2), after a
+  /// mismatch or if they were wanted: to compare who sent what.
+  public private(set) var blockDigests: [SHA256Digest] = []
+  /// The result; `nil` before it is delivered.
+  public private(set) var outcome: Outcome?
+  private let storage: TorrentStorage
+  private let journal: ResumeJournal?
+  private let loop: Loop
+  private var then: ((isolated Loop, PieceWrite) -> Void)?
+
+  /// A piece to be checked and written.
+  ///
+  /// - Parameters:
+  ///   - piece: which one.
+  ///   - buffer: its bytes, `pieceSize` of them; not to be touched until the result is there.
+  ///   - storage: the torrent's files.
+  ///   - journal: learns that the piece is about to be written, so that a crash leaves a trace of it.
+  ///   - expected: what it must hash to.
+  ///   - loop: where the result goes.
+  ///   - then: called there, once for each submission.
+  public init(
+    piece: Int, buffer: PieceBuffer, storage: TorrentStorage, journal: ResumeJournal?,
+    expected: PieceExpectation, loop: Loop, then: @escaping (isolated Loop, PieceWrite) -> Void
+  ) {
+    self.piece = piece
+    self.buffer = buffer
+    self.storage = storage
+    self.journal = journal
+    self.expected = expected
+    self.loop = loop
+    self.then = then
+  }
+
+  /// Checks and writes, then delivers itself.
+  public func run(on thread: DiskThread) {
+    outcome = process(thread.hasher)
+    loop.deliver(self)
+  }
+
+  /// Tells the owner.
+  public func complete(on loop: isolated Loop) {
+    guard let then else { return }
+    // Kept only if a new submission is sensible; else what it holds is let go of on its own loop.
+    if case .failed = outcome {} else { self.then = nil }
+    then(loop, self)
+  }
+
+  /// Drops the closure: for an owner that does not submit a failed piece again.
+  public func abandon() { then = nil }
+
+  private func process(_ hasher: PieceHasher) -> Outcome {
+    var offset = 0
+    if storage.hasPadding {
+      for segment in storage.info.segmentSequence(piece: piece, offset: 0, length: buffer.count) {
+        if segment.isPadding { buffer.zero(offset..<offset + segment.length) }
+        offset += segment.length
+      }
+    }
+    hasher.begin(v1: expected.v1 != nil, treeLength: expected.checkedTreeLength)
+    unsafe hasher.take(UnsafeRawBufferPointer(buffer.memory))
+    let badBlocks = badBlocks(hasher)
+    let isGood = hasher.matches(expected)
+    if !isGood || wantsBlockDigests { blockDigests = digests(hasher) }
+    guard isGood else { return .mismatch(badBlocks: badBlocks) }
+    do throws(StorageError) {
+      try journal?.willWrite(piece)
+      try unsafe storage.write(piece: piece, UnsafeRawBufferPointer(buffer.memory))
+      try journal?.didWrite(piece)
+    } catch {
+      return .failed(error)
+    }
+    return .written
+  }
+
+  private func badBlocks(_ hasher: PieceHasher) -> [Int] {
+    guard let leaves = expected.leaves, expected.root != nil else { return [] }
+    return (0..<min(leaves.count, hasher.leafCount)).filter { hasher.leaf($0) != leaves[$0] }
+  }
+
+  /// Taken anew: the tree was built over them, or there was none. Rare.
+  private func digests(_ hasher: PieceHasher) -> [SHA256Digest] {
+    let length = expected.treeLength > 0 ? min(expected.treeLength, buffer.count) : buffer.count
+    hasher.begin(v1: false, treeLength: length)
+    unsafe hasher.take(UnsafeRawBufferPointer(rebasing: buffer.memory[..<length]))
+    return (0..<hasher.leafCount).map { hasher.leaf($0) }
+  }
+}
