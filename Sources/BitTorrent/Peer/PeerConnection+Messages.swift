@@ -85,8 +85,8 @@ extension PeerConnection {
       return
     }
     // BEP 3 wants it first or not at all; aria2 sends it again when it has got more.
-    descriptions += 1
-    if descriptions > 1 { complain(.badBitfield, on: loop) }
+    if let describedAt, loop.now.seconds(since: describedAt) < 0.5 { complain(.badBitfield, on: loop) }
+    describedAt = loop.now
     guard phase != .closed else { return }
     torrent.describes(self, field, on: loop)
   }
