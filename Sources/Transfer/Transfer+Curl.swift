@@ -17,6 +17,7 @@ extension Transfer {
       set(CURLOPT_PROXY, "")
     }
     if let certificates = options.certificates { set(CURLOPT_CAINFO, certificates) }
+    if let source = options.source { set(CURLOPT_INTERFACE, "host!\(source)") }
     set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
     set(CURLOPT_FOLLOWLOCATION, 1)
     set(CURLOPT_MAXREDIRS, limits.maximumRedirects)

@@ -167,6 +167,12 @@ struct Fault: Sendable, CustomTestStringConvertible {
         ["length": 40000, "path": ["large"]], ["attr": "p", "length": 25536, "path": [".pad", "1"]],
         ["length": 100, "path": ["sub", "small"]])),
     Fault(
+      "padding that makes a piece of its own", .hybrid,
+      .hybridMismatch(path: ".pad/2", reason: "padding is longer than needed"),
+      files(
+        ["length": 40000, "path": ["large"]], ["attr": "p", "length": 9152, "path": [".pad", "1"]],
+        ["attr": "p", "length": 100, "path": [".pad", "2"]])),
+    Fault(
       "a link in one only", .hybrid,
       .hybridMismatch(path: "large", reason: "it is a symbolic link in one and not the other")
     ) {

@@ -69,11 +69,6 @@ extension PeerConnection {
     case .hashReject(let request): torrent.hashesRejected(request, by: self, on: loop)
     case .unknown: complain(.protocolViolation, on: loop)
     }
-    // BEP 3: a bitfield is the first message or none; extension messages may come before it.
-    switch message {
-    case .keepAlive, .extended, .port: break
-    default: mayDescribePieces = false
-    }
   }
 
   /// A few oddities are forgiven; a stream of them is not.
@@ -85,10 +80,14 @@ extension PeerConnection {
   // MARK: What the peer has
 
   private func described(_ field: Bitfield?, on loop: isolated Loop) {
-    guard let field, mayDescribePieces else {
+    guard let field else {
       close(.badBitfield, on: loop)
       return
     }
+    // BEP 3 wants it first or not at all; aria2 sends it again when it has got more.
+    descriptions += 1
+    if descriptions > 1 { complain(.badBitfield, on: loop) }
+    guard phase != .closed else { return }
     torrent.describes(self, field, on: loop)
   }
 

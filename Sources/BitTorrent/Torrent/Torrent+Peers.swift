@@ -109,6 +109,7 @@ extension Torrent {
     context.connections -= 1
     if wasOpen {
       picker.leave(peer.slot, has: peer.has)
+      closeIdlePieces()
       hashes?.forget(peer: peer.slot.index)
       choker.left(peer.slot)
       traffic.add(peer.traffic)
