@@ -3,6 +3,7 @@
 PREFIX ?= /usr/local
 N ?= 25
 SECONDS ?= 30
+ONLY ?= apus
 
 SWIFT ?= swift
 SOURCES := Package.swift $(wildcard Sources Tests Fuzz/Package.swift Fuzz/Sources Benchmarks/Package.swift \
@@ -35,11 +36,11 @@ format: ## format the sources
 fuzz: setup ## fuzz every parser for a while: SECONDS=30 each
 	@scripts/fuzz $(SECONDS)
 
-bench: build ## measure; needs the benchmark kit, see docs/BENCHMARKS.md
-	@scripts/bench
+bench: build ## measure with the benchmark kit in BENCH_KIT=../shared/bench; ONLY=apus
+	@scripts/bench "$(ONLY)"
 
 crash-test: setup ## kill a downloader N=25 times, until the download is done
-	@scripts/crash-test $(N)
+	@APUS_KILLS=$(N) scripts/test --filter CrashTests
 
 install: build ## install program, manual and completions to PREFIX=/usr/local
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \

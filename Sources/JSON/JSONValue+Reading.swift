@@ -11,7 +11,7 @@ public struct JSONError: Error, Equatable, CustomStringConvertible {
 
 extension JSONValue {
   /// Reads one value with nothing but white space around it. Nesting is limited to 64 levels.
-  public init(_ text: String) throws(JSONError) { try self.init(utf8: Array(text.utf8)) }
+  public init(parsing text: String) throws(JSONError) { try self.init(utf8: Array(text.utf8)) }
 
   /// Reads one value from UTF-8 text; bytes that are not UTF-8 are replaced.
   public init(utf8 bytes: [UInt8]) throws(JSONError) {

@@ -34,7 +34,9 @@ struct Apus {
 
   private static func outcome(of command: any RunnableCommand, _ scene: Scene) async -> ExitStatus {
     do throws(Failure) {
-      return try await command.run(scene)
+      let status = try await command.run(scene)
+      scene.console.settle()
+      return status
     } catch {
       scene.console.settle()
       if command.wantsJSON { scene.console.event(["event": "error", "message": .string(error.message)]) }

@@ -26,11 +26,8 @@ final class LoopContext {
   init(_ configuration: SessionConfiguration, disk: DiskPool, on loop: isolated Loop) {
     self.configuration = configuration
     self.disk = disk
-    // A tracker tells others the address that an announce came from: it must be where we listen.
     var options = HTTPClientOptions()
-    if configuration.listen.count == 1, let only = configuration.listen.first?.address, !only.isUnspecified {
-      options.source = only
-    }
+    options.source = configuration.source
     http = HTTPClient(on: loop, options: options)
     received = ReceiveBuffer(capacity: Self.receiveSize)
     openFiles = OpenFiles(limit: configuration.openFiles)

@@ -30,4 +30,12 @@ public struct SessionConfiguration: Sendable {
 
   /// The defaults.
   public init() {}
+
+  /// The address that trackers should see us at: the one that we listen on, if that is a single one that
+  /// others can reach. Connections to one's own machine would else show some other address of it.
+  var source: IPAddress? {
+    guard listen.count == 1, let address = listen.first?.address, !address.isUnspecified, !address.isLoopback
+    else { return nil }
+    return address
+  }
 }

@@ -35,7 +35,7 @@ enum SwarmRow {
     if status.downloaded > 0, seconds > 0 {
       figures += [
         "in \(seconds < 60 ? Figures.fixed(seconds, 1) + " s" : Figures.time(seconds))",
-        Figures.rate(Double(status.downloaded) / seconds),
+        Figures.rate(Double(min(status.downloaded, status.wantedBytes)) / seconds),
       ]
     } else {
       figures.append("was here already")

@@ -43,7 +43,13 @@ struct TrackerService: RunnableCommand {
     }
     while !(await scene.interruption.sleep(json ? 1 : 3600)) {
       // Also how it is noticed that nobody reads any more.
-      if json { scene.console.event(["event": "running"]) }
+      guard json else { continue }
+      let statistics = tracker.statistics
+      scene.console.event([
+        "event": "statistics", "torrents": JSONValue(statistics.torrents),
+        "seeds": JSONValue(statistics.seeds),
+        "peers": JSONValue(statistics.peers),
+      ])
     }
     tracker.stop()
     return scene.interruptedStatus

@@ -87,6 +87,7 @@ private struct DemoRun {
       return goesOn
     }
     display.clear()
+    guard goesOn else { return }
     console.line(
       "Folder      \(Figures.count(content.entries.count, "file")), \(Figures.size(total)), names in five scripts"
     )

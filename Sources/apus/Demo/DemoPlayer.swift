@@ -13,6 +13,7 @@ final class DemoPlayer: Sendable {
   /// What it told when it was complete.
   struct Result: Sendable {
     let seconds: Double
+    let size: Int64
     let downloaded: Int64
     let received: [Received]
   }
@@ -38,7 +39,7 @@ final class DemoPlayer: Sendable {
     self.name = name
     state = box
     child = try ChildProcess(arguments + ["--json"]) { line in
-      guard let event = try? JSONValue(line) else { return }
+      guard let event = try? JSONValue(parsing: line) else { return }
       box.state.withLock { Self.take(event, into: &$0) }
     }
   }
@@ -52,7 +53,8 @@ final class DemoPlayer: Sendable {
         Received(address: peer["address"]?.string ?? "", bytes: peer["downloaded"]?.integer ?? 0)
       }
       state.result = Result(
-        seconds: event["seconds"]?.number ?? 0, downloaded: event["downloaded"]?.integer ?? 0,
+        seconds: event["seconds"]?.number ?? 0, size: event["size"]?.integer ?? 0,
+        downloaded: event["downloaded"]?.integer ?? 0,
         received: received)
     default: break
     }
@@ -72,7 +74,12 @@ final class DemoPlayer: Sendable {
     let (progress, result) = state.state.withLock { ($0.progress, $0.result) }
     guard let progress else { return ProgressRow(label: name, fraction: 0, figures: ["starting"]) }
     let total = progress["total"]?.integer ?? 0
-    let done = result == nil ? progress["done"]?.integer ?? 0 : total
+    if let result {
+      let rate = Figures.rate(Double(total) / max(result.seconds, 0.001))
+      let figures = [Figures.size(total), "in \(Figures.fixed(result.seconds, 1)) s", rate]
+      return ProgressRow(label: name, fraction: 1, figures: figures)
+    }
+    let done = progress["done"]?.integer ?? 0
     let down = (style.isUnicode ? "↓" : "down ") + Figures.rate(progress["down_rate"]?.number ?? 0)
     let up = (style.isUnicode ? "↑" : "up ") + Figures.rate(progress["up_rate"]?.number ?? 0)
     let peers = Figures.count(Int(progress["peers"]?.integer ?? 0), "peer")

@@ -12,7 +12,7 @@ struct DemoTable {
       guard let result = downloader.result else { continue }
       var row = [
         downloader.name, Figures.fixed(result.seconds, 1) + " s",
-        Figures.rate(Double(result.downloaded) / max(result.seconds, 0.001)),
+        Figures.rate(Double(result.size) / max(result.seconds, 0.001)),
       ]
       var others = result.downloaded
       for source in sources {
