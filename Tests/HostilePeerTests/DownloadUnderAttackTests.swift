@@ -100,6 +100,26 @@ struct DownloadUnderAttackTests {
     }
   }
 
+  @Test(.timeLimit(.minutes(2)), arguments: [false, true])
+  func completesBesideHundredsOfStallingConnections(shakesHands: Bool) async throws {
+    try await withStage { stage in
+      let torrent = TestTorrent(size: 4 << 20)
+      let honest = try HonestSeeder(torrent, on: stage, closed: true)
+      let path = try torrent.write(to: stage.folder["payload.torrent"])
+      let target = try stage.folder.folder("target")
+      let leecher = ApusClient(on: stage, peers: [honest.address])
+      try leecher.download(path, into: target)
+      let process = try #require(leecher.process)
+      try await leecher.waitUntilListening(process)
+      let stalling = try await torrent.stall(at: leecher.address, shakingHands: shakesHands)
+      defer { for connection in stalling { connection.close() } }
+      #expect(try #require(process.memory("VmHWM")) < 200 << 20)
+      honest.open()
+      try await eventually("the download is done", within: .seconds(60)) { try leecher.isComplete() }
+      #expect(try torrent.faults(in: target) == [])
+    }
+  }
+
   /// It is told its own address as a peer's.
   @Test(.timeLimit(.minutes(1)))
   func completesWithItselfAsAPeer() async throws {
