@@ -6,10 +6,16 @@ public final class HonestSeeder: Sendable {
   /// Where it takes connections.
   public var address: TestAddress { server.withLock { $0?.address } ?? TestAddress(ip: "0.0.0.0", port: 0) }
   private let torrent: TestTorrent
-  private let served: Mutex<[Int]>
+  private let served: Mutex<Served>
   private let pace: Mutex<Pace>
   private let isOpen = Atomic<Bool>(true)
   private let server = Mutex<SocketServer?>(nil)
+
+  private struct Served {
+    var byPiece: [Int]
+    /// When each block went out, and of which piece it was.
+    var blocks: [(time: ContinuousClock.Instant, piece: Int)] = []
+  }
 
   private struct Pace {
     var bytesPerSecond: Int
@@ -22,7 +28,7 @@ public final class HonestSeeder: Sendable {
     throws
   {
     self.torrent = torrent
-    served = Mutex([Int](repeating: 0, count: torrent.pieceCount))
+    served = Mutex(Served(byPiece: [Int](repeating: 0, count: torrent.pieceCount)))
     pace = Mutex(Pace(bytesPerSecond: bytesPerSecond))
     isOpen.store(!closed, ordering: .relaxed)
     let started = try stage.server { [weak self] connection in
@@ -37,11 +43,19 @@ public final class HonestSeeder: Sendable {
   /// Lets a closed seeder serve.
   public func open() { isOpen.store(true, ordering: .relaxed) }
 
+  /// From now on, serves at most so many bytes a second.
+  public func setRate(_ bytesPerSecond: Int) { pace.withLock { $0.bytesPerSecond = bytesPerSecond } }
+
   /// Bytes that it has sent of each piece.
-  public var servedByPiece: [Int] { served.withLock { $0 } }
+  public var servedByPiece: [Int] { served.withLock { $0.byPiece } }
 
   /// Bytes that it has sent of all pieces.
-  public var servedBytes: Int { served.withLock { $0.reduce(0, +) } }
+  public var servedBytes: Int { served.withLock { $0.byPiece.reduce(0, +) } }
+
+  /// The pieces of which it has sent something since `time`.
+  public func pieces(since time: ContinuousClock.Instant) -> Set<Int> {
+    served.withLock { Set($0.blocks.reversed().prefix { $0.time >= time }.map(\.piece)) }
+  }
 
   private func serve(_ peer: RawPeer) throws {
     peer.connection.setLimit(.seconds(60))
@@ -55,7 +69,10 @@ public final class HonestSeeder: Sendable {
       }
       wait(toSend: length)
       try peer.send(WireMessage.piece(piece, begin, torrent.block(piece, begin, length)))
-      served.withLock { $0[piece] += length }
+      served.withLock { served in
+        served.byPiece[piece] += length
+        served.blocks.append((ContinuousClock.now, piece))
+      }
     }
   }
 

@@ -56,6 +56,17 @@ public func writeFile(_ bytes: [UInt8], _ path: String) throws {
   try Data(bytes).write(to: URL(fileURLWithPath: path))
 }
 
+/// Whether two stretches of memory hold the same bytes; quick also where nothing is optimised.
+public func isSame(_ one: ArraySlice<UInt8>, _ other: [UInt8]) -> Bool {
+  one.count == other.count
+    && one.withUnsafeBytes { first in
+      other.withUnsafeBytes { second in
+        guard let a = first.baseAddress, let b = second.baseAddress else { return true }
+        return memcmp(a, b, first.count) == 0
+      }
+    }
+}
+
 /// Reads a whole file.
 public func readFile(_ path: String) throws -> [UInt8] {
   [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))

@@ -90,7 +90,7 @@ public struct TestTorrent: Sendable {
     var faults: [String] = []
     for piece in 0..<pieceCount {
       let start = piece * pieceLength
-      if !found[start..<(start + pieceSize(piece))].elementsEqual(block(piece, 0, pieceLength)) {
+      if !isSame(found[start..<(start + pieceSize(piece))], block(piece, 0, pieceLength)) {
         faults.append("piece \(piece) is wrong")
       }
     }

@@ -71,6 +71,7 @@ enum SwarmEvent {
     return members + [
       member("done", .integer(status.doneBytes)), member("total", .integer(status.wantedBytes)),
       member("pieces_have", JSONValue(status.piecesHave)), member("pieces", JSONValue(status.pieces)),
+      member("checked_pieces", JSONValue(status.checkedPieces)),
       member("downloaded", .integer(status.downloaded)), member("uploaded", .integer(status.uploaded)),
       member("down_rate", JSONValue(Int64(min(status.downRate, 1e15)))),
       member("up_rate", JSONValue(Int64(min(status.upRate, 1e15)))),
