@@ -79,6 +79,12 @@ int apus_terminal_columns(int fd) {
   return ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
+int apus_terminal_rows(int fd) {
+  struct winsize size;
+  memset(&size, 0, sizeof size);
+  return ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_row : 0;
+}
+
 void apus_name_thread(const char *name) {
   char cut[16];
   strncpy(cut, name, sizeof cut - 1);

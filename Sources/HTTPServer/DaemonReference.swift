@@ -34,11 +34,11 @@ final class DaemonReference: @unchecked Sendable {
       else { return apus_mhd_no }
       if !exchange.isHeaderComplete {
         exchange.isHeaderComplete = true
-        context.deadlines.rest(UInt(bitPattern: connection))
         return apus_mhd_yes
       }
       let count = unsafe uploadSize.pointee
       guard count > 0 else {
+        context.deadlines.answering(UInt(bitPattern: connection))
         return unsafe context.answer(exchange, String(cString: method), connection)
       }
       guard exchange.body.count + count <= context.options.maximumBody else { return apus_mhd_no }
@@ -51,7 +51,7 @@ final class DaemonReference: @unchecked Sendable {
         unsafe Unmanaged<Exchange>.fromOpaque(opaque).release()
         unsafe reference?.pointee = nil
       }
-      unsafe ServerContext.from(context)?.deadlines.rest(UInt(bitPattern: connection))
+      unsafe ServerContext.from(context)?.deadlines.answered(UInt(bitPattern: connection))
     }
     unsafe options.connection = { context, connection, _, event in
       guard let deadlines = unsafe ServerContext.from(context)?.deadlines else { return }

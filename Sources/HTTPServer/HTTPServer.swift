@@ -10,7 +10,7 @@ import Threads
 /// Serves HTTP on some endpoints with a pool of threads, until stopped.
 ///
 /// The handler is called on those threads, many at a time. Connections are kept alive; those that idle,
-/// or that take too long over a request's header, are closed.
+/// or that take too long over a request, are closed.
 public final class HTTPServer: Sendable {
   /// What is listened on, in the order asked for; ports that were 0 are filled in.
   public let boundEndpoints: [Endpoint]
@@ -67,8 +67,8 @@ public struct HTTPServerOptions: Sendable {
   public var maximumConnectionsPerAddress = 0
   /// How long a connection may do nothing.
   public var idleTimeout = 30
-  /// How long the header of a request may take, from its first byte or the connection's start.
-  public var headerTimeout = 10.0
+  /// How long a request may take to come in, from its first line or the connection's start.
+  public var requestTimeout = 10.0
   /// Bytes of memory a connection; three quarters of it bound the header.
   public var connectionMemory = 32 << 10
   /// Bytes of a request's body; a larger one closes the connection.

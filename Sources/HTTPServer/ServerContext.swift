@@ -6,12 +6,12 @@ internal import CMicrohttpd
 final class ServerContext: Sendable {
   let options: HTTPServerOptions
   let handler: @Sendable (HTTPRequest) -> HTTPResponse
-  let deadlines: HeaderDeadlines
+  let deadlines: RequestDeadlines
 
   init(_ options: HTTPServerOptions, _ handler: @escaping @Sendable (HTTPRequest) -> HTTPResponse) {
     self.options = options
     self.handler = handler
-    deadlines = HeaderDeadlines(limit: options.headerTimeout)
+    deadlines = RequestDeadlines(limit: options.requestTimeout, rest: options.idleTimeout)
   }
 
   static func from(_ context: UnsafeMutableRawPointer?) -> ServerContext? {

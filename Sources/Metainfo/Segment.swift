@@ -8,6 +8,14 @@ public struct Segment: Sendable, Equatable {
   public let length: Int
   /// Whether the bytes are zeros that no file holds: a pad file, or the space behind a file's end.
   public let isPadding: Bool
+
+  /// A run of `length` bytes from `fileOffset` of file `file`.
+  public init(file: Int, fileOffset: Int64, length: Int, isPadding: Bool) {
+    self.file = file
+    self.fileOffset = fileOffset
+    self.length = length
+    self.isPadding = isPadding
+  }
 }
 
 /// The runs of a stretch of piece space in order, found one at a time without allocation.

@@ -1,3 +1,5 @@
+public import Addresses
+
 /// What holds for all requests of an `HTTPClient`.
 public struct HTTPClientOptions: Sendable {
   /// Sent as `User-Agent`.
@@ -8,6 +10,9 @@ public struct HTTPClientOptions: Sendable {
   public var usesEnvironmentProxies = false
   /// A file of trusted certificates in PEM form instead of the system's.
   public var certificates: String?
+  /// The local address that requests leave from; `nil` leaves it to the system. Servers are then
+  /// reached by its family only.
+  public var source: IPAddress?
   /// Connections at a time; requests beyond wait.
   public var maximumConnections = 128
   /// Connections kept open for later requests.

@@ -106,7 +106,8 @@ import Testing
   }
 
   @Test func `depth is limited`() throws {
-    let fine = [UInt8](repeating: UInt8(ascii: "l"), count: 64) + [UInt8](repeating: UInt8(ascii: "e"), count: 64)
+    let fine =
+      [UInt8](repeating: UInt8(ascii: "l"), count: 64) + [UInt8](repeating: UInt8(ascii: "e"), count: 64)
     _ = try BencodeDocument(fine)
     let deep = [UInt8](repeating: UInt8(ascii: "l"), count: 65)
     #expect(throws: BencodeError.tooDeep(limit: 64, at: 64)) { try BencodeDocument(deep) }

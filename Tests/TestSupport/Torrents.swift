@@ -5,12 +5,16 @@ import Metainfo
 
 /// A file to make: its path under the torrent's folder and how many bytes it has.
 public struct TestFile: Sendable {
+  /// Where it lies under the torrent's folder.
   public let path: String
+  /// Bytes of content.
   public let length: Int
+  /// Whether it may be run.
   public let isExecutable: Bool
   /// What a symbolic link points to; the file has no content then.
   public let target: String?
 
+  /// A file of `length` bytes.
   public init(_ path: String, _ length: Int, isExecutable: Bool = false) {
     self.path = path
     self.length = length
@@ -18,6 +22,7 @@ public struct TestFile: Sendable {
     target = nil
   }
 
+  /// A symbolic link.
   public init(_ path: String, linkTo target: String) {
     self.path = path
     self.length = 0
@@ -38,18 +43,13 @@ public struct TestFile: Sendable {
   }
 }
 
-/// Failures of the tests' own machinery.
-public struct TestFailure: Error, CustomStringConvertible {
-  public let description: String
-  public init(_ description: String) { self.description = description }
-}
-
 /// A folder with content in a temporary folder of its own, which goes away with this object.
 public final class ContentFolder: Sendable {
   /// The temporary folder: what a download folder would be.
   public let directory: String
   /// The folder or, for a single file without a folder, the file.
   public let path: String
+  /// What was made.
   public let files: [TestFile]
 
   /// Makes `files` in a folder `name`; one file with an empty path makes just that file.

@@ -69,11 +69,6 @@ extension PeerConnection {
     case .hashReject(let request): torrent.hashesRejected(request, by: self, on: loop)
     case .unknown: complain(.protocolViolation, on: loop)
     }
-    // BEP 3: a bitfield is the first message or none; extension messages may come before it.
-    switch message {
-    case .keepAlive, .extended, .port: break
-    default: mayDescribePieces = false
-    }
   }
 
   /// A few oddities are forgiven; a stream of them is not.
@@ -85,11 +80,19 @@ extension PeerConnection {
   // MARK: What the peer has
 
   private func described(_ field: Bitfield?, on loop: isolated Loop) {
-    guard let field, mayDescribePieces else {
+    guard let field else {
       close(.badBitfield, on: loop)
       return
     }
-    torrent.describes(self, field, on: loop)
+    guard let last = describedAt, !has.isEmpty else {
+      describedAt = loop.now
+      torrent.describes(self, field, on: loop)
+      return
+    }
+    // BEP 3 wants it first or not at all; aria2 sends one in place of many haves, when it is shorter.
+    if loop.now.seconds(since: last) < 0.5 { complain(.badBitfield, on: loop) }
+    describedAt = loop.now
+    for piece in 0..<field.count where field[piece] && phase != .closed { have(piece, on: loop) }
   }
 
   private func have(_ piece: Int, on loop: isolated Loop) {

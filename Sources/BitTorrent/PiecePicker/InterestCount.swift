@@ -4,7 +4,7 @@ import Bytes
 ///
 /// The torrent keeps one per peer and tells it of each change, O(1) each; every mutating call says whether
 /// our interest flipped, which is when a message is due.
-struct InterestCount: Sendable {
+struct InterestCount: Sendable, Equatable {
   /// Pieces that the peer has and `missing` names.
   private(set) var pieces: Int
 

@@ -73,6 +73,7 @@ extension PiecePicker {
     while peers[peer.index].head >= 0 { release(peers[peer.index].head) }
   }
 
+  @inline(__always)
   private func isRequested(_ flat: Int, _ peer: PeerSlot) -> Bool {
     var request = chains[flat]
     while request >= 0 {
@@ -91,6 +92,7 @@ extension PiecePicker {
     return begin(piece)
   }
 
+  @inline(__always)
   private func isOurs(_ block: Block) -> Bool {
     let piece = Int(block.piece)
     return piece >= 0 && piece < geometry.pieceCount && have[piece]

@@ -65,12 +65,14 @@ extension PiecePicker {
     return best
   }
 
+  @inline(__always)
   private func seconds(toServe position: Int, _ holder: Int) -> Double {
     if position == 0 { return 0 }
     return peers[holder].isSnubbed ? Self.endlessly : Double(position) * peers[holder].blockSeconds
   }
 
   /// Whether `peer` has the requested block and may be asked for it too.
+  @inline(__always)
   private func serves(_ flat: Int, _ peer: PeerSlot, _ has: Bitfield, _ allowedFast: [Int32]?) -> Bool {
     let piece = opened[flat / blockStride].piece
     guard has[Int(piece)], allowedFast?.contains(piece) ?? true else { return false }

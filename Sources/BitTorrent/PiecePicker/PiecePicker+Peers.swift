@@ -52,10 +52,14 @@ extension PiecePicker {
   /// - Parameters:
   ///   - peer: a peer that joined.
   ///   - rate: bytes a second; 0 or less if nothing was ever measured.
-  ///   - isSnubbed: whether it let requests lie for long, so that others should be asked as well.
+  ///   - isSnubbed: whether it let requests lie for long, so that others should be asked as
+  ///     well; a piece that it had for itself is anybody's then.
   mutating func measured(_ peer: PeerSlot, rate: Double, isSnubbed: Bool = false) {
     peers[peer.index].blockSeconds = rate > 0 ? Double(Block.size) / rate : 1
+    peers[peer.index].isMeasured = rate > 0
     peers[peer.index].isSnubbed = isSnubbed
+    let owned = Int(peers[peer.index].owned)
+    if isSnubbed, owned >= 0 { disown(owned) }
   }
 
   private mutating func forEachPiece(of bitfield: Bitfield, _ change: (inout RarityOrder, Int) -> Void) {

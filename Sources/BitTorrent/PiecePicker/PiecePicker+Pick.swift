@@ -45,8 +45,7 @@ extension PiecePicker {
       let piece = freePiece(has, allowedFast, suggested)
     {
       let slot = begin(piece)
-      let seconds = Double(opened[slot].blockCount) * peers[peer.index].blockSeconds
-      if doubtful[piece] || seconds <= options.wholePieceSeconds { own(slot, peer) }
+      if doubtful[piece] || isFast(peer, slot) { own(slot, peer) }
       return slot
     }
     guard let slot = slowestOwned(has, allowedFast) else { return nil }
@@ -55,6 +54,15 @@ extension PiecePicker {
     return slot
   }
 
+  /// Whether `peer` is known to deliver a whole piece soon.
+  @inline(__always)
+  private func isFast(_ peer: PeerSlot, _ slot: Int) -> Bool {
+    let state = peers[peer.index]
+    let seconds = Double(opened[slot].blockCount) * state.blockSeconds
+    return state.isMeasured && !state.isSnubbed && seconds <= options.wholePieceSeconds
+  }
+
+  @inline(__always)
   private func serves(_ slot: Int, _ has: Bitfield, _ allowedFast: [Int32]?) -> Bool {
     let piece = opened[slot].piece
     return has[Int(piece)] && allowedFast?.contains(piece) ?? true

@@ -50,6 +50,21 @@ extension PiecePicker {
     order.insert(piece)
   }
 
+  /// An open piece that nobody is asked for, the one with least to lose; `nil` if there is none, or buffers
+  /// are left. O(open pieces).
+  ///
+  /// All buffers may be held by pieces whose only owners left or choke us, while other peers have other
+  /// pieces. So when a peer that could serve is given nothing for a second, `discard` this one.
+  var idlePiece: Int? {
+    guard openCount >= options.maximumOpenPieces, !order.isEmpty else { return nil }
+    var best: OpenPiece?
+    for piece in opened where piece.piece >= 0 && !piece.isVerifying {
+      guard piece.free + piece.received == piece.blockCount else { continue }
+      if best.map({ piece.received < $0.received }) ?? true { best = piece }
+    }
+    return best.map { Int($0.piece) }
+  }
+
   /// `piece` is ours no longer: its bytes were lost or could not be made durable.
   mutating func forget(_ piece: Int) {
     guard have[piece] else { return }

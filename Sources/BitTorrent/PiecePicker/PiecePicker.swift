@@ -8,7 +8,8 @@ import Bytes
 /// verification), *ours*, or *skipped*. An open piece needs a buffer from its first block received until it
 /// is verified, failed or discarded, so `PickerOptions.maximumOpenPieces` bounds memory.
 ///
-/// Per block it costs O(1): nothing is allocated once the arrays have grown to their size.
+/// Per block it costs O(1): nothing is allocated once the arrays have grown to their size. What only reads
+/// and is called on the way is inlined always, or each call would retain and release all the arrays.
 struct PiecePicker: Sendable {
   /// One open piece.
   struct OpenPiece: Sendable {
@@ -41,6 +42,7 @@ struct PiecePicker: Sendable {
     /// Counted in `seeds`, not piece by piece.
     var isSeed = false
     var isSnubbed = false
+    var isMeasured = false
     /// Seconds that it takes for a block; a guess until a rate was measured.
     var blockSeconds = 1.0
     /// Its requests, the oldest first.
@@ -122,7 +124,9 @@ struct PiecePicker: Sendable {
 
   /// Whether no block is left that was asked of nobody and that somebody could serve. O(1).
   var isEndgame: Bool {
-    shared.isEmpty && owned.isEmpty && (order.isEmpty || (seeds == 0 && !order.hasAvailable))
+    @inline(__always) get {
+      shared.isEmpty && owned.isEmpty && (order.isEmpty || (seeds == 0 && !order.hasAvailable))
+    }
   }
 
   /// Blocks requested from `peer` and neither received nor released.
@@ -132,6 +136,7 @@ struct PiecePicker: Sendable {
   func availability(_ piece: Int) -> Int { Int(order.availability[piece]) + seeds }
 
   /// How much `piece` is wanted.
+  @inline(__always)
   func priority(_ piece: Int) -> PiecePriority { order.priorities[piece] }
 
   /// Whether `piece` failed and was not verified since. Only one peer at a time is asked for it, as far as
@@ -154,6 +159,7 @@ struct PiecePicker: Sendable {
   }
 
   /// The open slot of the piece of a block that exists, if the piece is open.
+  @inline(__always)
   func slot(of block: Block) -> Int? {
     let piece = Int(block.piece)
     guard piece >= 0, piece < slots.count, block.index >= 0, slots[piece] >= 0 else { return nil }
@@ -162,5 +168,6 @@ struct PiecePicker: Sendable {
   }
 
   /// The index in `chains` of a block of an open slot.
+  @inline(__always)
   func chainIndex(_ slot: Int, _ index: Int32) -> Int { slot * blockStride + Int(index) }
 }

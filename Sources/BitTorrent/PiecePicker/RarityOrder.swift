@@ -193,6 +193,7 @@ extension RarityOrder {
     return .skip
   }
 
+  @inline(__always)
   private func rank(_ piece: Int, isRandom: Bool = false) -> Int {
     let priority = Int(PiecePriority.high.rawValue - priorities[piece].rawValue)
     return priority << 16 + (isRandom ? 0 : Int(availability[piece]))

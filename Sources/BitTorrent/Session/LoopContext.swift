@@ -1,3 +1,4 @@
+import Addresses
 import EventLoop
 import PieceStorage
 import Transfer
@@ -25,7 +26,9 @@ final class LoopContext {
   init(_ configuration: SessionConfiguration, disk: DiskPool, on loop: isolated Loop) {
     self.configuration = configuration
     self.disk = disk
-    http = HTTPClient(on: loop)
+    var options = HTTPClientOptions()
+    options.source = configuration.source
+    http = HTTPClient(on: loop, options: options)
     received = ReceiveBuffer(capacity: Self.receiveSize)
     openFiles = OpenFiles(limit: configuration.openFiles)
     pieces = PieceBufferPool(limit: configuration.pendingPieceBytes)

@@ -6,8 +6,8 @@ public struct SessionConfiguration: Sendable {
   public var listen: [Endpoint] = [Endpoint(.anyV4, port: 0), Endpoint(.anyV6, port: 0)]
   /// Threads that move data between sockets; torrents are spread over them.
   public var loops = 1
-  /// Threads that read, write and hash.
-  public var diskThreads = 2
+  /// Threads that read, write and hash; one of them is often waiting for a sync.
+  public var diskThreads = 3
   /// Bytes of pieces that may be in memory, gathered or on their way to the disk, per loop. One piece is
   /// always allowed.
   public var pendingPieceBytes = 64 << 20
@@ -30,4 +30,12 @@ public struct SessionConfiguration: Sendable {
 
   /// The defaults.
   public init() {}
+
+  /// The address that trackers should see us at: the one that we listen on, if that is a single one that
+  /// others can reach. Connections to one's own machine would else show some other address of it.
+  var source: IPAddress? {
+    guard listen.count == 1, let address = listen.first?.address, !address.isUnspecified, !address.isLoopback
+    else { return nil }
+    return address
+  }
 }

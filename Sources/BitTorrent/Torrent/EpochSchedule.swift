@@ -10,7 +10,7 @@ struct EpochSchedule {
   private var notBefore = Instant(nanoseconds: 0)
 
   /// The longest rest between epochs, in seconds.
-  static let longestRest = 2.0
+  static let longestRest = 1.0
 
   /// A piece is written.
   mutating func add(_ piece: Int) { waiting.append(piece) }
@@ -25,10 +25,10 @@ struct EpochSchedule {
     return pieces
   }
 
-  /// The epoch has ended. Rests four times as long as it took: a fifth of the time goes to syncing.
+  /// The epoch has ended. Rests as long as it took: at most half of the time goes to syncing.
   mutating func end(now: Instant) {
     isRunning = false
-    notBefore = now + min(Self.longestRest, max(0.02, 4 * now.seconds(since: startedAt)))
+    notBefore = now + min(Self.longestRest, max(0.02, now.seconds(since: startedAt)))
   }
 
   /// Whether nothing waits and nothing runs.

@@ -25,10 +25,9 @@ extension Torrent {
       unneeded(count, from: peer, isOurs: picker.have[piece], on: loop)
       return
     }
-    // Memory first: a block that cannot be kept must not count as received.
-    guard let open = openPiece(piece) else {
-      counters.wasted += Int64(count)
-      picker.released(block, by: peer.slot)
+    // Whatever is open had its memory reserved when it was asked for.
+    guard piece < openPieces.count, let open = openPieces[piece] else {
+      unneeded(count, from: peer, isOurs: true, on: loop)
       return
     }
     peer.lastBlock = now
@@ -58,12 +57,11 @@ extension Torrent {
     if peer.unrequested > 256 { peer.close(.unrequestedData, on: loop) }
   }
 
-  /// The piece's memory, taken from the pool at its first block; `nil` if there is none, or if the piece
-  /// is ours already.
+  /// The piece's memory, taken from the pool the first time; `nil` if there is none left.
   func openPiece(_ piece: Int) -> OpenPiece? {
     if openPieces.isEmpty { openPieces = Array(repeating: nil, count: info.pieceCount) }
     if let open = openPieces[piece] { return open }
-    guard !picker.have[piece], let buffer = context.pieces.take(info.pieceSize(piece)) else { return nil }
+    guard let buffer = context.pieces.take(info.pieceSize(piece)) else { return nil }
     let open = OpenPiece(buffer: buffer, blocks: geometry.blockCount(piece))
     openPieces[piece] = open
     return open

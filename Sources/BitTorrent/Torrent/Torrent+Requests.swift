@@ -20,6 +20,7 @@ extension Torrent {
     picker.pick(
       room, for: peer.slot, has: peer.has, allowedFast: peer.peerIsChoking ? peer.allowedFast : nil,
       into: &peer.blocksToPick)
+    reserve(&peer.blocksToPick, for: peer)
     guard !peer.blocksToPick.isEmpty else { return }
     if outstanding == 0 { peer.lastBlock = loop.now }
     peer.asked.add(peer.blocksToPick.count, at: loop.now)
@@ -28,10 +29,28 @@ extension Torrent {
     }
   }
 
-  /// Pieces that may be open: those that are, and as many as there is memory for.
+  /// Pieces that may be open: those that are, which have their memory, and as many as there is more for.
   private var openPieceLimit: Int {
     let free = (context.pieces.limit - context.pieces.usedBytes) / max(1, info.pieceLength)
     return max(1, picker.openCount + free)
+  }
+
+  /// Takes memory for the pieces of blocks that are about to be asked for, so that no block comes that
+  /// cannot be kept. What there is no memory for is given back.
+  private func reserve(_ blocks: inout [Block], for peer: PeerConnection) {
+    var last: Int32 = -1
+    var kept = 0
+    for block in blocks {
+      if block.piece != last, openPiece(Int(block.piece)) == nil {
+        picker.released(block, by: peer.slot)
+        closeIfIdle(block)
+        continue
+      }
+      last = block.piece
+      blocks[kept] = block
+      kept += 1
+    }
+    blocks.removeLast(blocks.count - kept)
   }
 
   /// Everyone may have something new to be asked for.
@@ -45,6 +64,7 @@ extension Torrent {
       let block = geometry.block(piece: request.piece, begin: request.begin, length: request.length),
       picker.released(block, by: peer.slot)
     else { return }
+    closeIfIdle(block)
     _ = peer.asked.answered()
     peer.allowedFast.removeAll { $0 == Int32(request.piece) }
     peer.rejects += 1
@@ -56,6 +76,19 @@ extension Torrent {
   func releaseAll(_ peer: PeerConnection, on loop: isolated Loop) {
     picker.dropAll(of: peer.slot)
     peer.asked.clear()
+    closeIdlePieces()
+  }
+
+  /// Gives back the memory of a piece of which nothing is here or asked for any more.
+  private func closeIfIdle(_ block: Block) {
+    if picker.slot(of: block) == nil { close(Int(block.piece)) }
+  }
+
+  /// The same for all pieces. O(pieces): for choking and leaving peers.
+  func closeIdlePieces() {
+    for piece in openPieces.indices where openPieces[piece] != nil {
+      closeIfIdle(Block(piece: Int32(piece), index: 0))
+    }
   }
 
   /// A peer has sent nothing for too long: its blocks go to others, it is left one to prove itself.

@@ -23,6 +23,8 @@ ssize_t apus_receive(int fd, const struct iovec *vectors, int count);
 ssize_t apus_send(int fd, const struct iovec *vectors, int count);
 /// The terminal's columns on a descriptor, or 0.
 int apus_terminal_columns(int fd);
+/// The terminal's rows on a descriptor, or 0.
+int apus_terminal_rows(int fd);
 /// Names the calling thread (at most 15 bytes count).
 void apus_name_thread(const char *name);
 /// What is behind a descriptor or a name.

@@ -72,7 +72,8 @@ struct FileLayout {
     for position1 in list.indices {
       let file = list[position1]
       if file.attributes.isPadding {
-        guard file.length < unit, position % unit + file.length <= unit else {
+        let fits = position % unit > 0 && position % unit + file.length <= unit
+        guard file.length == 0 || fits else {
           throw .hybridMismatch(path: file.text, reason: "padding is longer than needed")
         }
         position += file.length

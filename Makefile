@@ -1,0 +1,64 @@
+# The front door. `make` alone prints what there is.
+
+PREFIX ?= /usr/local
+N ?= 25
+SECONDS ?= 30
+ONLY ?= apus
+
+SWIFT ?= swift
+SOURCES := Package.swift $(wildcard Sources Tests Fuzz/Package.swift Fuzz/Sources Benchmarks/Package.swift \
+	Benchmarks/Sources)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test lint format fuzz bench crash-test install uninstall clean
+
+help: ## print this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install the Debian packages that are missing (root or sudo)
+	@scripts/setup
+
+build: setup ## build the program: .build/release/apus
+	$(SWIFT) build -c release --product apus
+
+demo: build ## watch a folder travel from one seeder to three downloaders
+	@.build/release/apus demo
+
+test: setup ## build and run every test, with the real programs, on loopback only
+	@scripts/test
+
+lint: ## check the sources' format; fails on a finding
+	$(SWIFT) format lint --strict --parallel --recursive --configuration .swift-format $(SOURCES)
+
+format: ## format the sources
+	$(SWIFT) format --in-place --parallel --recursive --configuration .swift-format $(SOURCES)
+
+fuzz: setup ## fuzz every parser for a while: SECONDS=30 each
+	@scripts/fuzz $(SECONDS)
+
+bench: build ## measure with the benchmark kit in BENCH_KIT=../shared/bench; ONLY=apus
+	@scripts/bench "$(ONLY)"
+
+crash-test: setup ## kill a downloader N=25 times, until the download is done
+	@APUS_KILLS=$(N) scripts/test --filter CrashTests
+
+install: build ## install program, manual and completions to PREFIX=/usr/local
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \
+	  $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions \
+	  $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	install -m 755 .build/release/apus $(DESTDIR)$(PREFIX)/bin/apus
+	.build/release/apus --generate-manual >$(DESTDIR)$(PREFIX)/share/man/man1/apus.1
+	.build/release/apus --generate-completion-script bash \
+	  >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/apus
+	.build/release/apus --generate-completion-script zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_apus
+	.build/release/apus --generate-completion-script fish \
+	  >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/apus.fish
+
+uninstall: ## remove what install put there
+	rm -f $(DESTDIR)$(PREFIX)/bin/apus $(DESTDIR)$(PREFIX)/share/man/man1/apus.1 \
+	  $(DESTDIR)$(PREFIX)/share/bash-completion/completions/apus \
+	  $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_apus \
+	  $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/apus.fish
+
+clean: ## remove what was built
+	rm -rf .build Fuzz/.build Benchmarks/.build

@@ -1,0 +1,68 @@
+public import TrackerProtocol
+
+/// What an announce means to the table.
+public struct SwarmAnnounce: Sendable {
+  /// Nothing is left to download.
+  public var isSeed: Bool
+  /// Why the peer announces.
+  public var event: AnnounceEvent
+  /// Peers to return at most.
+  public var wanted: Int
+
+  /// An announce.
+  public init(isSeed: Bool, event: AnnounceEvent = .regular, wanted: Int) {
+    self.isSeed = isSeed
+    self.event = event
+    self.wanted = wanted
+  }
+}
+
+/// What the table says to an announce; its arrays are used again by the next.
+public struct SwarmReply: Sendable {
+  /// The swarm after the announce, the asker included.
+  public internal(set) var counts = SwarmCounts()
+  /// Peers of IPv4 in wire form.
+  public internal(set) var peersV4: [UInt8] = []
+  /// Peers of IPv6 in wire form.
+  public internal(set) var peersV6: [UInt8] = []
+
+  /// An empty reply.
+  public init() {}
+
+  mutating func reset() {
+    counts = SwarmCounts()
+    peersV4.removeAll(keepingCapacity: true)
+    peersV6.removeAll(keepingCapacity: true)
+  }
+
+  mutating func append(_ addresses: UnsafeRawBufferPointer, isV6: Bool) {
+    if isV6 {
+      unsafe peersV6.append(contentsOf: addresses)
+    } else {
+      unsafe peersV4.append(contentsOf: addresses)
+    }
+  }
+}
+
+/// Bounds of a swarm table; a table at its bounds goes on answering, but takes nobody in.
+public struct SwarmLimits: Sendable {
+  /// Torrents in the table.
+  public var torrents = 4_000_000
+  /// Peers of all torrents.
+  public var peers = 16_000_000
+  /// Peers of one torrent.
+  public var peersPerTorrent = 1_000_000
+  /// Seconds after its last announce that a peer is forgotten.
+  public var peerLifetime: UInt32 = 2760
+  /// Seconds that a torrent without peers, but with completed downloads to count, is remembered.
+  public var torrentLifetime: UInt32 = 86_400
+
+  /// The defaults, for an interval of 30 minutes.
+  public init() {}
+}
+
+/// Why the table does not take an announce.
+public enum SwarmRefusal: Error, Sendable, Equatable {
+  /// The torrent is new and there are as many as the limit allows.
+  case tooManyTorrents
+}

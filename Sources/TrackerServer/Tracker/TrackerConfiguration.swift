@@ -1,0 +1,34 @@
+public import Addresses
+
+/// How a tracker behaves; times in seconds.
+public struct TrackerConfiguration: Sendable {
+  /// Where to listen; port 0 takes a free one.
+  public var listen: [Endpoint]
+  /// How often clients are to announce.
+  public var interval: Int
+  /// How soon they may announce again; half the interval if `nil`.
+  public var minimumInterval: Int?
+  /// Peers returned to clients that do not say how many they want.
+  public var usualWanted = 50
+  /// Peers returned at most.
+  public var maximumWanted = 200
+  /// Threads an endpoint.
+  public var threads = 2
+  /// Connections an endpoint.
+  public var maximumConnections = 8192
+  /// Torrents and peers at most.
+  public var limits = SwarmLimits()
+
+  /// A tracker on `listen`. Peers are forgotten 1.5 intervals and a minute after their last announce.
+  public init(listen: [Endpoint], interval: Int = 1800) {
+    self.listen = listen
+    self.interval = max(1, min(interval, 86_400))
+    limits.peerLifetime = UInt32(self.interval * 3 / 2 + 60)
+  }
+}
+
+/// Why a tracker does not start.
+public struct TrackerError: Error, Sendable, CustomStringConvertible {
+  /// What failed and where, in one line.
+  public let description: String
+}

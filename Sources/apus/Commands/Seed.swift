@@ -1,0 +1,93 @@
+import Addresses
+import ArgumentParsing
+import BitTorrent
+import Metainfo
+
+/// `apus seed`: serves what is here until interrupted.
+struct Seed: RunnableCommand {
+  static let name = "seed"
+  static let summary = "Seed what is here until interrupted."
+  static let discussion = """
+    Files that changed since they were last seen are checked first; what is damaged or missing is fetched \
+    from other peers.
+    """
+  static let stopsCleanly = true
+  static let parameters: [Parameter<Self>] = [
+    .arguments(\.files, "file", minimum: 0, help: "A .torrent file.", complete: .files("torrent")),
+    .option(
+      \.torrents, "--torrents", value: "folder", help: "Seed every .torrent file in this folder, too.",
+      complete: .directories),
+    .option(
+      \.directory, "--dir", "-d", value: "folder", help: "Where the content is.", complete: .directories),
+    .option(
+      \.listen, "--listen", "-l", value: "address:port",
+      help: "Where to await peers. Without it, every address and the first free port from 6881."),
+    .option(\.peers, "--peer", value: "address:port", help: "A peer to connect to from the start."),
+    .option(
+      \.retry, "--retry", value: "time",
+      help: "When a fault stops a torrent (disk error, folder gone), try again at this interval."),
+    .option(
+      \.eventInterval, "--event-interval", value: "time", help: "How often --json tells of progress.",
+      isHidden: true),
+    .flag(\.json, "--json", help: "Print events, one JSON object a line."),
+    .flag(\.quiet, "--quiet", "-q", help: "Show no progress."),
+  ]
+  var files: [String] = []
+  var torrents: String?
+  var directory = "."
+  var listen: [Endpoint] = []
+  var peers: [Endpoint] = []
+  var retry: TimeSpan?
+  var eventInterval = TimeSpan(seconds: 1)
+  var json = false
+  var quiet = false
+  var wantsJSON: Bool { json }
+
+  func validate() throws(UsageProblem) {
+    if files.isEmpty, torrents == nil { throw UsageProblem("give a .torrent file, or --torrents <folder>") }
+    if let retry, retry.seconds < 1 { throw UsageProblem("--retry: the shortest interval is 1s") }
+  }
+
+  func run(_ scene: Scene) async throws(Failure) -> ExitStatus {
+    var sources = files
+    if let torrents {
+      let found = try FileSystem.names(in: torrents).filter { $0.hasSuffix(".torrent") }
+      guard !found.isEmpty || !files.isEmpty else { throw Failure("no .torrent file in '\(torrents)'") }
+      sources += found.map { "\(torrents)/\($0)" }
+    }
+    var loaded: [Metainfo] = []
+    for source in sources {
+      guard case .file(let path) = TorrentSource(source) else {
+        throw Failure("'\(source)' is no torrent file; only 'apus download' takes URLs and magnet links")
+      }
+      let metainfo = try TorrentSource.load(path)
+      try checkPresence(metainfo.info)
+      loaded.append(metainfo)
+    }
+    let session = try await Listening.session(at: listen)
+    let settings = SwarmRun.Settings(
+      goal: .none, json: json, quiet: quiet, eventInterval: eventInterval.seconds, retry: retry?.seconds)
+    var run = SwarmRun(session, settings, scene)
+    for metainfo in loaded {
+      var options = AddOptions(directory: directory)
+      options.peers = peers
+      try await run.add(metainfo, options, result: metainfo.info.name)
+    }
+    return await run.run()
+  }
+
+  /// A wrong folder is a mistake, not a download to be started.
+  private func checkPresence(_ info: Info) throws(Failure) {
+    let files = info.files.lazy.filter { !$0.isPadding && $0.length > 0 }
+    let isHere = files.contains { file in
+      if case .file = FileSystem.kind(directory + "/" + file.path.joined(separator: "/")) {
+        true
+      } else {
+        false
+      }
+    }
+    guard isHere else {
+      throw Failure("no file of '\(info.name)' is in '\(directory)'; give the folder that has it with --dir")
+    }
+  }
+}

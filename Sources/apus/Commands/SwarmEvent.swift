@@ -1,0 +1,99 @@
+import Addresses
+import BitTorrent
+import Digest
+import JSON
+import Metainfo
+
+/// The events of `apus download --json` and `apus seed --json`, one object a line. docs/EVENTS.md lists
+/// them; what is there does not change its meaning, new members may come.
+enum SwarmEvent {
+  static func listening(_ endpoints: [Endpoint]) -> JSONValue {
+    ["event": "listening", "addresses": .array(endpoints.map { .string($0.description) })]
+  }
+
+  static func added(_ info: Info, directory: String) -> JSONValue {
+    [
+      "event": "added", "torrent": .string(info.infoHash.description), "name": .string(info.name),
+      "directory": .string(directory), "format": .string(info.version.rawValue),
+      "size": .integer(info.contentLength), "pieces": JSONValue(info.pieceCount),
+    ]
+  }
+
+  /// Where a torrent is; once a second while something changes.
+  static func progress(_ status: TorrentStatus) -> JSONValue {
+    .object(head("progress", status) + figures(status))
+  }
+
+  /// All that is wanted is here and durable.
+  static func completed(_ status: TorrentStatus, seconds: Double) -> JSONValue {
+    .object(head("completed", status) + [member("seconds", .number(seconds))] + account(status))
+  }
+
+  /// The torrent has been closed; its last figures.
+  static func closed(_ status: TorrentStatus) -> JSONValue {
+    .object(head("closed", status) + [member("state", .string(state(status)))] + account(status))
+  }
+
+  /// A fault stopped the torrent.
+  static func stopped(_ status: TorrentStatus, reason: String) -> JSONValue {
+    .object(head("stopped", status) + [member("reason", .string(reason))])
+  }
+
+  static func tracker(_ status: TorrentStatus, message: String) -> JSONValue {
+    .object(head("tracker", status) + [member("message", .string(message))])
+  }
+
+  /// The word for what a torrent is doing.
+  static func state(_ status: TorrentStatus) -> String {
+    switch status.state {
+    case .checking: "checking"
+    case .downloading: "downloading"
+    case .seeding: "seeding"
+    case .stopped: "stopped"
+    }
+  }
+
+  private static func member(_ name: String, _ value: JSONValue) -> JSONValue.Member {
+    JSONValue.Member(name, value)
+  }
+
+  private static func head(_ event: String, _ status: TorrentStatus) -> [JSONValue.Member] {
+    [
+      member("event", .string(event)), member("torrent", .string(status.infoHash.description)),
+      member("name", .string(status.name)),
+    ]
+  }
+
+  private static func figures(_ status: TorrentStatus) -> [JSONValue.Member] {
+    var members: [JSONValue.Member] = []
+    members.append(member("state", .string(state(status))))
+    if case .checking(let part) = status.state { members.append(member("checked", .number(part))) }
+    return members + [
+      member("done", .integer(status.doneBytes)), member("total", .integer(status.wantedBytes)),
+      member("pieces_have", JSONValue(status.piecesHave)), member("pieces", JSONValue(status.pieces)),
+      member("downloaded", .integer(status.downloaded)), member("uploaded", .integer(status.uploaded)),
+      member("down_rate", JSONValue(Int64(min(status.downRate, 1e15)))),
+      member("up_rate", JSONValue(Int64(min(status.upRate, 1e15)))),
+      member("peers", JSONValue(status.peers)), member("seeds", JSONValue(status.seeds)),
+    ]
+  }
+
+  /// What moved in all, and with whom.
+  private static func account(_ status: TorrentStatus) -> [JSONValue.Member] {
+    [
+      member("size", .integer(status.wantedBytes)), member("done", .integer(status.doneBytes)),
+      member("downloaded", .integer(status.downloaded)),
+      member("uploaded", .integer(status.uploaded)), member("wasted", .integer(status.wasted)),
+      member("failed_pieces", JSONValue(status.failedPieces)),
+      member("checked_pieces", JSONValue(status.checkedPieces)),
+      member("traffic", .array(status.peerTraffic.map(traffic))),
+    ]
+  }
+
+  private static func traffic(_ peer: PeerTraffic) -> JSONValue {
+    [
+      "address": .string(peer.endpoint.description), "client": .string(peer.client),
+      "downloaded": .integer(peer.downloaded), "uploaded": .integer(peer.uploaded),
+    ]
+  }
+}

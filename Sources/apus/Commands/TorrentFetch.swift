@@ -1,0 +1,39 @@
+import EventLoop
+import Metainfo
+import Synchronization
+import Transfer
+
+/// Torrent files from the web.
+enum TorrentFetch {
+  /// Fetches and checks the torrent file at a URL.
+  static func load(_ url: String) async throws(Failure) -> Metainfo {
+    switch await get(url) {
+    case .failure(let error): throw Failure("cannot fetch '\(url)': \(error)")
+    case .success(let reply):
+      guard reply.isSuccess else {
+        throw Failure(
+          "cannot fetch '\(url)': the server answers with status \(reply.status); check the address")
+      }
+      return try TorrentSource.parse(reply.body, from: url)
+    }
+  }
+
+  private static func get(_ url: String) async -> Result<HTTPReply, HTTPError> {
+    let loop = Loop(name: "fetch")
+    defer {
+      loop.stop()
+      loop.join()
+    }
+    let client = await loop.perform { loop in Confined(HTTPClient(on: loop), on: loop) }
+    let limits = HTTPLimits(maximumBytes: TorrentSource.limit, timeout: 60)
+    let result = await withCheckedContinuation { continuation in
+      loop.post { loop in
+        client.value(on: loop).get(url, limits: limits, on: loop) { _, result in
+          continuation.resume(returning: result)
+        }
+      }
+    }
+    await loop.perform { loop in client.value(on: loop).close(on: loop) }
+    return result
+  }
+}

@@ -1,0 +1,45 @@
+import Glibc
+
+/// The main thread's job while a command runs on others: to wait for signals. They are blocked in every
+/// thread and taken one at a time, so that nothing runs inside of a signal handler.
+enum SignalWatch {
+  private static let watched = [SIGINT, SIGTERM, SIGHUP]
+  /// A clean stop may take so long, then the process ends anyway.
+  private static let patience = 3
+
+  /// Blocks the watched signals in this thread and all that it starts, and ignores SIGPIPE. First thing
+  /// in the process.
+  static func prepare() {
+    signal(SIGPIPE, SIG_IGN)
+    var set = Self.set
+    unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
+  }
+
+  private static var set: sigset_t {
+    var set = sigset_t()
+    unsafe sigemptyset(&set)
+    for number in watched { unsafe sigaddset(&set, number) }
+    return set
+  }
+
+  /// Waits for signals and never returns. The first raises the interruption, if the command stops
+  /// `cleanly`; any other, or `patience` seconds, ends the process.
+  static func run(_ interruption: Interruption, cleanly: Bool, console: Console) -> Never {
+    var set = Self.set
+    var number = SIGINT
+    while true {
+      var limit = timespec(tv_sec: interruption.isRaised ? patience : 3600, tv_nsec: 0)
+      let wasRaised = interruption.isRaised
+      let result = unsafe sigtimedwait(&set, nil, &limit)
+      if result > 0 {
+        number = wasRaised ? number : result
+        if cleanly, interruption.raise(number == SIGTERM ? .terminate : .interrupt) { continue }
+      } else if !wasRaised {
+        continue
+      }
+      interruption.endAtOnce()
+      console.settle()
+      _exit(number == SIGTERM ? ExitStatus.terminated.code : ExitStatus.interrupted.code)
+    }
+  }
+}

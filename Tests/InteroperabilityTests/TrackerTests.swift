@@ -1,0 +1,31 @@
+import TestSupport
+import Testing
+
+@Suite(.throttled)
+struct TrackerTests {
+  @Test(.timeLimit(.minutes(2)))
+  func weFindEachOtherThroughOpentracker() async throws {
+    try await withStage { stage in
+      let tracker = OpenTracker(on: stage)
+      let torrent = try await TorrentOnStage(named: "file", size: 8 << 20, tracker: tracker.url, on: stage)
+      try await tracker.start(serving: [torrent.infoHash])
+      let seeder = ApusClient(on: stage)
+      try await seeder.seed(torrent.path, in: torrent.source)
+      try await torrent.download(by: ApusClient(on: stage), on: stage)
+    }
+  }
+
+  /// The seeder is libtorrent, so that nothing but the tracker is ours, or one leecher.
+  @Test(.timeLimit(.minutes(2)), arguments: ClientKind.allCases.filter(\.isAvailable))
+  func othersFindEachOtherThroughOurs(_ kind: ClientKind) async throws {
+    try await withStage { stage in
+      let tracker = ApusTracker(on: stage)
+      try await tracker.start()
+      let torrent = try await TorrentOnStage(named: "file", size: 8 << 20, tracker: tracker.url, on: stage)
+      let seeder = Libtorrent(on: stage)
+      try seeder.seed(torrent.path, in: torrent.source)
+      try await eventually("the seeder is known") { try await tracker.seeds(of: torrent.infoHash) == 1 }
+      try await torrent.download(by: kind.make(on: stage), on: stage)
+    }
+  }
+}
