@@ -110,7 +110,7 @@ let package = Package(
     tests(
       "BitTorrentTests",
       [
-        "Addresses", "BitTorrent", "PeerProtocol", "TrackerProtocol", "PieceStorage", "Metainfo", "Bencode", "Bytes", "Digest",
+        "Addresses", "BitTorrent", "TrackerServer", "PeerProtocol", "TrackerProtocol", "PieceStorage", "Metainfo", "Bencode", "Bytes", "Digest",
         "EventLoop", "TestSupport",
       ]),
     tests("CommandLineTests", ["apus", "JSON", "Addresses", "TestSupport", "Metainfo", "Bencode", "Bytes", "Digest"]),

@@ -103,6 +103,16 @@ public struct TrackerList: Sendable {
   /// Whether every `stopped` has been answered or has failed, or none was needed.
   public var isStopped: Bool { phase == .idle }
 
+  /// Whether a tracker that answers has yet to hear that the download is complete: worth waiting for
+  /// before `stop`, or it never counts (BEP 48 `downloaded`).
+  public var owesCompletion: Bool {
+    guard isComplete, phase == .running else { return false }
+    return trackers.contains { tracker in
+      tracker.failures == 0
+        && (tracker.owesCompleted || tracker.isBusy && (tracker.sent == .completed || !tracker.sentComplete))
+    }
+  }
+
   var isBusy: Bool { trackers.contains { $0.isBusy } }
 }
 

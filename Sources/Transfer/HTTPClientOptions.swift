@@ -10,7 +10,8 @@ public struct HTTPClientOptions: Sendable {
   public var usesEnvironmentProxies = false
   /// A file of trusted certificates in PEM form instead of the system's.
   public var certificates: String?
-  /// The local address that requests leave from; `nil` leaves it to the system.
+  /// The local address that requests leave from; `nil` leaves it to the system. Servers are then
+  /// reached by its family only.
   public var source: IPAddress?
   /// Connections at a time; requests beyond wait.
   public var maximumConnections = 128

@@ -17,17 +17,21 @@ extension Transfer {
       set(CURLOPT_PROXY, "")
     }
     if let certificates = options.certificates { set(CURLOPT_CAINFO, certificates) }
-    if let source = options.source { set(CURLOPT_INTERFACE, "host!\(source)") }
     set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
     set(CURLOPT_FOLLOWLOCATION, 1)
     set(CURLOPT_MAXREDIRS, limits.maximumRedirects)
     set(CURLOPT_NOSIGNAL, 1)
     set(CURLOPT_TIMEOUT_MS, max(1, Int(limits.timeout * 1000)))
     set(CURLOPT_CONNECTTIMEOUT_MS, max(1, Int(min(limits.connectTimeout, limits.timeout) * 1000)))
-    switch limits.family {
-    case .any: set(CURLOPT_IPRESOLVE, Int(CURL_IPRESOLVE_WHATEVER))
-    case .v4: set(CURLOPT_IPRESOLVE, Int(CURL_IPRESOLVE_V4))
-    case .v6: set(CURLOPT_IPRESOLVE, Int(CURL_IPRESOLVE_V6))
+    switch (limits.family, options.source) {
+    case (.any, nil): set(CURLOPT_IPRESOLVE, Int(CURL_IPRESOLVE_WHATEVER))
+    case (.any, let source?): leave(from: source)
+    case (.v4, let source):
+      set(CURLOPT_IPRESOLVE, Int(CURL_IPRESOLVE_V4))
+      if let source, source.isV4 { leave(from: source) }
+    case (.v6, let source):
+      set(CURLOPT_IPRESOLVE, Int(CURL_IPRESOLVE_V6))
+      if let source, !source.isV4 { leave(from: source) }
     }
     let context = unsafe Unmanaged.passUnretained(self).toOpaque()
     unsafe apus_curl_set_pointer(easy, CURLOPT_WRITEDATA, context)
@@ -39,6 +43,11 @@ extension Transfer {
     unsafe apus_curl_set_receiver(easy, CURLOPT_HEADERFUNCTION) { _, size, count, context in
       unsafe Transfer.from(context)?.takeHeader(count: size * count) == true ? size * count : 0
     }
+  }
+
+  private func leave(from source: IPAddress) {
+    set(CURLOPT_IPRESOLVE, Int(source.isV4 ? CURL_IPRESOLVE_V4 : CURL_IPRESOLVE_V6))
+    set(CURLOPT_INTERFACE, "host!\(source)")
   }
 
   private func set(_ option: CURLoption, _ value: Int) { unsafe apus_curl_set_long(easy, option, value) }

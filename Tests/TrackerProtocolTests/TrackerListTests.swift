@@ -45,6 +45,31 @@ struct TrackerListTests {
     #expect(list.next(now: 9999) == [])
   }
 
+  @Test("a download that completes while it announces its start is not stopped unheard")
+  mutating func completionBeforeStop() {
+    var list = list([["http://a"]])
+    _ = list.next(now: 0)
+    #expect(!list.owesCompletion)
+    list.completed(now: 1)
+    #expect(list.owesCompletion)
+    list.succeeded(0, reply, now: 2)
+    #expect(list.owesCompletion)
+    #expect(list.next(now: 2) == [.announce(0, url: "http://a", event: .completed)])
+    #expect(list.owesCompletion)
+    list.succeeded(0, reply, now: 3)
+    #expect(!list.owesCompletion)
+    #expect(list.stop() == [.announce(0, url: "http://a", event: .stopped)])
+  }
+
+  @Test("nobody waits for a tracker that fails to hear of the completion")
+  mutating func completionAndFailure() {
+    var list = list([["http://a"]])
+    _ = list.next(now: 0)
+    list.completed(now: 1)
+    list.failed(0, "refused", now: 2, using: &generator)
+    #expect(!list.owesCompletion)
+  }
+
   @Test("started is repeated until a tracker acknowledges it, with growing, jittered pauses")
   mutating func backOff() {
     var list = list([["http://a"]])

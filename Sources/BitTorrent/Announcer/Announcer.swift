@@ -17,6 +17,8 @@ final class Announcer {
   let isV2Only: Bool
   private unowned let torrent: Torrent
   private var list: TrackerList
+  /// `stopped` waits until the trackers have heard that the download is complete.
+  private var isWaitingToStop = false
   private var key = UInt32.random(in: 0 ... .max)
   private var requests: [TrackerList.Index: Transfer] = [:]
 
@@ -28,7 +30,7 @@ final class Announcer {
   }
 
   /// Whether every `stopped` is through.
-  var isStopped: Bool { list.isStopped }
+  var isStopped: Bool { !isWaitingToStop && list.isStopped }
 
   func start(on loop: isolated Loop) {
     list.start(now: seconds(loop))
@@ -57,7 +59,8 @@ final class Announcer {
 
   /// Tells the trackers that we leave; `isStopped` becomes true once that is through.
   func stop(on loop: isolated Loop) {
-    carryOut(list.stop(), on: loop)
+    isWaitingToStop = list.owesCompletion
+    if !isWaitingToStop { carryOut(list.stop(), on: loop) }
   }
 
   /// Gives up whatever is under way.
@@ -109,7 +112,9 @@ final class Announcer {
       list.failed(index, failure.reason, retryIn: failure.retryIn, now: now, using: &torrent.random)
       torrent.trackerMessage = "\(tracker): \(failure.reason)"
     }
-    if list.isStopped { torrent.announcerStopped(on: loop) } else { tick(on: loop) }
+    tick(on: loop)
+    if isWaitingToStop, !list.owesCompletion { stop(on: loop) }
+    if isStopped { torrent.announcerStopped(on: loop) }
   }
 
   private struct Refusal: Error {

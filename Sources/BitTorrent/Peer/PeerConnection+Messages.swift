@@ -84,11 +84,15 @@ extension PeerConnection {
       close(.badBitfield, on: loop)
       return
     }
-    // BEP 3 wants it first or not at all; aria2 sends it again when it has got more.
-    descriptions += 1
-    if descriptions > 1 { complain(.badBitfield, on: loop) }
-    guard phase != .closed else { return }
-    torrent.describes(self, field, on: loop)
+    guard let last = describedAt, !has.isEmpty else {
+      describedAt = loop.now
+      torrent.describes(self, field, on: loop)
+      return
+    }
+    // BEP 3 wants it first or not at all; aria2 sends one in place of many haves, when it is shorter.
+    if loop.now.seconds(since: last) < 0.5 { complain(.badBitfield, on: loop) }
+    describedAt = loop.now
+    for piece in 0..<field.count where field[piece] && phase != .closed { have(piece, on: loop) }
   }
 
   private func have(_ piece: Int, on loop: isolated Loop) {

@@ -37,7 +37,7 @@ final class PeerConnection: ReadinessHandler {
 
   // What it has and wants, what we told it.
   var has: Bitfield
-  var descriptions = 0
+  var describedAt: Instant?
   var peerIsChoking = true
   var peerIsInterested = false
   var isChoking = true

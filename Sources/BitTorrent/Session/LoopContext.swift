@@ -1,3 +1,4 @@
+import Addresses
 import EventLoop
 import PieceStorage
 import Transfer

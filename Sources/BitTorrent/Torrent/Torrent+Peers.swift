@@ -146,12 +146,14 @@ extension Torrent {
     }
   }
 
-  /// Full: closes the peer that is of least use, if one has been of none for half a minute.
+  /// Full: closes the peer that has been of no use for longest: one that never was gets ten seconds,
+  /// one that was a minute.
   private func makeRoom(on loop: isolated Loop) -> Bool {
     let now = loop.now
     var worst: PeerConnection?
     forEachPeer { peer in
-      guard now.seconds(since: peer.lastUseful) > 30 else { return }
+      let patience = peer.downloaded + peer.uploaded > 0 ? 60.0 : 10
+      guard now.seconds(since: peer.lastUseful) > patience else { return }
       if let found = worst, found.lastUseful <= peer.lastUseful { return }
       worst = peer
     }
