@@ -129,12 +129,11 @@ public final class BlockRead: DiskJob, Completion, @unchecked Sendable {
       position += Self.headerLength + block.length
       length += block.length
     }
-    // In v2 some clients ask for the space between a file's end and the next piece: it is zeros.
-    let size = storage.info.pieceSize(piece)
-    guard length <= (storage.info.version.hasV1 ? size : storage.info.pieceLength) - begin else {
-      return false
-    }
-    if begin == 0 { storage.willRead(piece: piece, offset: 0, length: size) }
+    // In v2 a piece ends with its file; some clients ask for the space behind that, and get zeros.
+    let info = storage.info
+    let limit = info.version == .v2 ? info.pieceLength : info.pieceSize(piece)
+    guard length <= limit - begin else { return false }
+    if begin == 0 { storage.willRead(piece: piece, offset: 0, length: storage.info.pieceSize(piece)) }
     do throws(StorageError) {
       let vectors = unsafe UnsafeMutableBufferPointer(rebasing: thread.vectors[..<run.count])
       try unsafe storage.read(piece: piece, offset: begin, length: length, into: vectors)
