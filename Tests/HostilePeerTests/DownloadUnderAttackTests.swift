@@ -9,11 +9,18 @@ struct DownloadUnderAttackTests {
   /// A peer that breaks the rules, or is silent, is the only one until it has done what it does.
   @Test(.timeLimit(.minutes(2)), arguments: Attack.allCases)
   func completesDespite(_ attack: Attack) async throws {
-    try await download(.v1) { connection, torrent in
-      try attack.perform(on: connection, with: torrent)
+    let dropped = Atomic<Bool>(false)
+    try await download(.v1, opensAfter: attack.mustBeDropped ? .milliseconds(3000) : .milliseconds(300)) {
+      connection, torrent in
+      // It may be dropped before it is done.
+      try? attack.perform(on: connection, with: torrent)
       if attack == .closesAtOnce { return }
-      _ = connection.isClosed(within: .seconds(60))
+      if connection.isClosed(within: attack.mustBeDropped ? .seconds(2) : .seconds(60)) {
+        dropped.store(true, ordering: .relaxed)
+      }
     }
+    let wasDropped = dropped.load(ordering: .relaxed)
+    #expect(wasDropped || !attack.mustBeDropped)
   }
 
   /// A peer that claims everything, and answers each request with content that is wrong.
@@ -90,6 +97,26 @@ struct DownloadUnderAttackTests {
         usleep(500)
         try peer.send(WireMessage.choke)
       }
+    }
+  }
+
+  @Test(.timeLimit(.minutes(2)), arguments: [false, true])
+  func completesBesideHundredsOfStallingConnections(shakesHands: Bool) async throws {
+    try await withStage { stage in
+      let torrent = TestTorrent(size: 4 << 20)
+      let honest = try HonestSeeder(torrent, on: stage, closed: true)
+      let path = try torrent.write(to: stage.folder["payload.torrent"])
+      let target = try stage.folder.folder("target")
+      let leecher = ApusClient(on: stage, peers: [honest.address])
+      try leecher.download(path, into: target)
+      let process = try #require(leecher.process)
+      try await leecher.waitUntilListening(process)
+      let stalling = try await torrent.stall(at: leecher.address, shakingHands: shakesHands)
+      defer { for connection in stalling { connection.close() } }
+      #expect(try #require(process.memory("VmHWM")) < 200 << 20)
+      honest.open()
+      try await eventually("the download is done", within: .seconds(60)) { try leecher.isComplete() }
+      #expect(try torrent.faults(in: target) == [])
     }
   }
 
