@@ -102,19 +102,32 @@ let package = Package(
       "MetainfoTests", ["Addresses", "Metainfo", "Bencode", "Bytes", "Digest", "TestSupport"],
       exclude: ["Vectors"]),
     tests("PeerProtocolTests", ["Addresses", "PeerProtocol", "Bencode", "Bytes", "Digest", "TestSupport"]),
-    tests("TrackerProtocolTests", ["Addresses", "TrackerProtocol", "Bencode", "Bytes", "Digest", "TestSupport"]),
+    tests(
+      "TrackerProtocolTests", ["Addresses", "TrackerProtocol", "Bencode", "Bytes", "Digest", "TestSupport"]),
     tests("EventLoopTests", ["Addresses", "EventLoop"]),
     tests("TransferTests", ["Addresses", "Transfer", "EventLoop", "HTTPServer", "Threads"]),
-    tests("TrackerServerTests", ["Addresses", "TrackerServer", "TrackerProtocol", "HTTPServer", "Bencode", "Bytes", "Digest", "TestSupport"]),
-    tests("PieceStorageTests", ["Addresses", "PieceStorage", "Metainfo", "Bencode", "Bytes", "Digest", "EventLoop", "TestSupport"]),
+    tests(
+      "TrackerServerTests",
+      [
+        "Addresses", "TrackerServer", "TrackerProtocol", "HTTPServer", "Bencode", "Bytes", "Digest",
+        "TestSupport",
+      ]),
+    tests(
+      "PieceStorageTests",
+      ["Addresses", "PieceStorage", "Metainfo", "Bencode", "Bytes", "Digest", "EventLoop", "TestSupport"]),
     tests(
       "BitTorrentTests",
       [
-        "Addresses", "BitTorrent", "TrackerServer", "PeerProtocol", "TrackerProtocol", "PieceStorage", "Metainfo", "Bencode", "Bytes", "Digest",
+        "Addresses", "BitTorrent", "TrackerServer", "PeerProtocol", "TrackerProtocol", "PieceStorage",
+        "Metainfo", "Bencode", "Bytes", "Digest",
         "EventLoop", "TestSupport",
       ]),
-    tests("CommandLineTests", ["apus", "JSON", "Addresses", "TestSupport", "Metainfo", "Bencode", "Bytes", "Digest"]),
-    tests("HostilePeerTests", ["Addresses", "TestSupport", "PeerProtocol", "Metainfo", "Bencode", "Bytes", "Digest"]),
+    tests(
+      "CommandLineTests",
+      ["apus", "JSON", "Addresses", "TestSupport", "Metainfo", "Bencode", "Bytes", "Digest"]),
+    tests(
+      "HostilePeerTests",
+      ["Addresses", "TestSupport", "PeerProtocol", "Metainfo", "Bencode", "Bytes", "Digest"]),
     tests("InteroperabilityTests", ["Addresses", "TestSupport", "Metainfo", "Bencode", "Bytes", "Digest"]),
     tests("CrashTests", ["Addresses", "TestSupport", "Metainfo", "Bencode", "Bytes", "Digest"]),
   ]

@@ -134,6 +134,12 @@ void apus_will_need(int fd, off_t offset, off_t length) {
 #endif
 }
 
+void apus_forget(int fd) {
+#ifdef __linux__
+  posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+#endif
+}
+
 int64_t apus_start_of_system(void) {
 #ifdef __linux__
   struct timespec wall, up;

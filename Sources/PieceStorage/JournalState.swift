@@ -39,7 +39,10 @@ struct JournalState {
       }
       self.files.merge(files) { $1 }
     case .lost(let pieces):
-      for piece in pieces { have[piece] = false }
+      for piece in pieces {
+        have[piece] = false
+        uncommitted[piece] = nil
+      }
     }
   }
 

@@ -21,6 +21,8 @@ public final class ResumeJournal: Sendable {
     var length: Int64 = 0
     /// Length right after the last replacement: much growth since then calls for another one.
     var baseLength: Int64 = 0
+    /// Why a sync failed. Nothing is ours any more until `load` looks anew.
+    var failure: StorageError?
   }
 
   /// The torrent's files.
@@ -63,9 +65,17 @@ public final class ResumeJournal: Sendable {
   }
 
   /// Waits until all that was written before is on the disk, then records `pieces` as ours, durably.
+  /// Once that has failed it fails until the next `load`.
   public func commit(_ pieces: [Int]) throws(StorageError) {
     try storage.epoch.withLock { (_) throws(StorageError) in
-      let files = try storage.syncFiles()
+      if let failure = contents.withLock({ $0.failure }) { throw failure }
+      let files: [Int: FileIdentity]
+      do throws(StorageError) {
+        files = try storage.syncFiles()
+      } catch {
+        contents.withLock { disown(&$0, error) }
+        throw error
+      }
       let file = try contents.withLock { (contents) throws(StorageError) -> OpenFile? in
         guard contents.file != nil, contents.length < max(1 << 18, 3 * contents.baseLength) else {
           contents.state.apply(.epoch(pieces, files: files))
@@ -80,6 +90,17 @@ public final class ResumeJournal: Sendable {
       try storage.inject(.sync, path)
       guard fdatasync(file.descriptor) == 0 else { throw failure() }
     }
+  }
+
+  /// After a failed sync: what was written since the last good one may be in memory only and yet count
+  /// as written back, so that a look at it would show it whole and a later sync would succeed. It is
+  /// not to be looked at, but to be fetched again.
+  private func disown(_ contents: inout Contents, _ failure: StorageError) {
+    contents.failure = failure
+    let record = JournalRecord.lost(contents.state.uncommitted.keys.sorted())
+    contents.state.apply(record)
+    // The journal may be on the same bad disk: as well as it goes.
+    try? append(record, &contents)
   }
 
   /// Records that pieces are not there any more, because reading them failed or gave something else.

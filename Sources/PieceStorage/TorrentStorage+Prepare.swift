@@ -26,7 +26,10 @@ extension TorrentStorage {
     var isApart = [Bool](repeating: false, count: apart.isEmpty ? 0 : info.files.count)
     for file in apart { isApart[file] = true }
     state.withLock { $0.apart = isApart }
-    if walk.status(partStore) != nil { try claimParts(&walk) }
+    if walk.status(partStore) != nil {
+      try claimParts(&walk)
+      if apart.isEmpty { try dropPartStore() }
+    }
     try makeEmptyEntries(&walk)
   }
 
@@ -80,6 +83,16 @@ extension TorrentStorage {
         position = min(end, hole > data ? hole : end)
         try copy(from: parts, data..<position, to: index, at: data - file.offset)
       }
+    }
+  }
+
+  private func dropPartStore() throws(StorageError) {
+    try sync()
+    close()
+    let path = path(partStore)
+    let folder = try openFolder(path.dropLast(), creating: false)
+    guard unsafe unlinkat(folder.descriptor, path[1], 0) == 0 else {
+      throw StorageError(code: errno, path: shown(path))
     }
   }
 

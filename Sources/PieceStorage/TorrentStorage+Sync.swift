@@ -51,7 +51,12 @@ extension TorrentStorage {
     // Not fdatasync: the time of the last change must survive with the data, or after a power cut
     // the file would look like one that somebody changed.
     while fsync(opened.descriptor) != 0 {
-      guard errno == EINTR else { throw StorageError(code: errno, path: shown(path)) }
+      let code = errno
+      guard code == EINTR else {
+        // Pages that could not be written count as clean now: later reads should see the disk.
+        apus_forget(opened.descriptor)
+        throw StorageError(code: code, path: shown(path))
+      }
     }
     return FileIdentity(found)
   }

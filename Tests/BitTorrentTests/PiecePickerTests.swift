@@ -261,6 +261,18 @@ let slow = 10e3
     #expect(picker.isEndgame)
   }
 
+  @Test func `blocks are taken over only as far as they come sooner`() {
+    var picker = picker(1, blocks: 10)
+    let all = bits(1, [0])
+    for peer in [alice, bob] {
+      picker.join(peer, has: all)
+      picker.measured(peer, rate: fast)
+    }
+    let blocks = picker.picked(10, alice, all)
+    // Twice as soon: the tenth against Bob's first, the ninth against his second, the eighth, his third.
+    expect(picker.picked(99, bob, all), is: [blocks[9], blocks[8], blocks[7]])
+  }
+
   @Test func `a snubbed peer's blocks are asked of anybody, of two others at most`() {
     var picker = picker(1, blocks: 1)
     let all = bits(1, [0])

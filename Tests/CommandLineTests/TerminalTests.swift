@@ -84,6 +84,18 @@ import Testing
     #expect(line.contains("[###########-----------------]"))
   }
 
+  @Test func barsOfRowsShownTogetherLineUp() {
+    let style = Style(isUnicode: false, hasColour: false)
+    let rows = [row, ProgressRow(label: "b", fraction: 1, figures: ["249.1 MiB"])]
+    let bar = rows.map { $0.barWidth(columns: 120, labelWidth: 20) }.min() ?? 0
+    let ends = rows.map { row in
+      let line = row.line(columns: 120, style: style, labelWidth: 20, barWidth: bar)
+      return line.firstIndex(of: "]").map { String(line[..<$0]).columns }
+    }
+    #expect(ends[0] == ends[1])
+    #expect(ends[0] != nil)
+  }
+
   @Test func aNarrowTerminalKeepsTheFirstFigureAndABar() {
     let line = row.line(columns: 60, style: Style(isUnicode: true, hasColour: false), labelWidth: 20)
     #expect(line.contains("104.6 MiB of 249.1 MiB"))

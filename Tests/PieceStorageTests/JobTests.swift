@@ -95,6 +95,30 @@ struct JobTests {
     #expect(read.blocks.allSatisfy { $0.offset != nil })
   }
 
+  @Test func spaceBehindAFileOfV2ReadsAsZerosAndNoFurther() async throws {
+    let torrent = TestTorrent(
+      .v2, pieceLength: 32768, name: "n",
+      files: [("a", TestTorrent.noise(20000, seed: 1)), ("b", TestTorrent.noise(100, seed: 2))])
+    let rig = try Rig(torrent)
+    await rig.writeAll()
+    let read = await withCheckedContinuation { continuation in
+      let read = BlockRead(storage: rig.storage, pool: rig.buffers, loop: rig.loop) {
+        continuation.resume(returning: $1)
+      }
+      for (piece, begin, length) in [(0, 16384, 16384), (1, 0, 16384), (1, 16384, 16384), (1, 16384, 16385)] {
+        read.append(piece: piece, begin: begin, length: length)
+      }
+      rig.pool.submit(read)
+    }
+    #expect(read.blocks.map { $0.offset != nil } == [true, true, true, false])
+    #expect(read.failure == nil)
+    let memory = read.buffer?.memory
+    let first = torrent.piece(0)[16384...] + [UInt8](repeating: 0, count: 32768 - 20000)
+    #expect(memory.map { Array($0[13..<13 + 16384]) } == Array(first))
+    let last = [UInt8](repeating: 0, count: 16384)
+    #expect(memory.map { Array($0[2 * 16397 + 13..<3 * 16397]) } == last)
+  }
+
   @Test func aReadErrorFailsOnlyItsOwnBlocks() async throws {
     let rig = try Rig(
       TestTorrent(

@@ -124,6 +124,7 @@ struct PartStoreTests {
     let rig = try Rig(torrent, scratch)
     let (have, _) = try rig.resume()
     #expect(have.indices == pieces)
+    #expect(!scratch.exists(".apus/\(torrent.info.infoHash).parts"))
     #expect(scratch.exists("folder/c/tiny-3") && scratch.exists("folder/e/deep/big.bin"))
     for piece in 0..<torrent.info.pieceCount where !pieces.contains(piece) { _ = await rig.write(piece) }
     for (path, content) in torrent.contents { #expect(scratch.read(path.joined(separator: "/")) == content) }

@@ -142,8 +142,15 @@ struct SafetyTests {
     #expect(await rig.sync([0, 1, 2]) != nil)
     #expect(rig.journal.have.isEmpty)
     failing.store(false, ordering: .relaxed)
+    // Nor those that were in memory with them.
+    _ = await rig.write(4)
+    #expect(await rig.sync([4]) != nil)
+    #expect(rig.journal.have.isEmpty)
+    // Not even if they look whole: they may be in memory only.
     let again = try Rig(torrent, rig.scratch)
-    #expect(again.journal.load().have.isEmpty)
+    let resumption = again.journal.load()
+    #expect(resumption.journal == .interrupted)
+    #expect(resumption.have.isEmpty && resumption.doubtful.indices == [4])
   }
 
   @Test(.enabled(if: geteuid() == 0, "needs a mount"))

@@ -48,6 +48,8 @@ final class PeerConnection: ReadinessHandler {
   var asked = RequestLog()
   var allowedFast: [Int32] = []
   var isSnubbed = false
+  /// Blocks that it was asked for and that were given up: they may come late.
+  var late = 0
   var blocksToPick: [Block] = []
 
   // What it asks for.

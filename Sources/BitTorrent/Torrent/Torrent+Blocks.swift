@@ -32,7 +32,9 @@ extension Torrent {
     }
     peer.lastBlock = now
     others.removeAll(keepingCapacity: true)
-    let receipt = picker.received(block, from: peer.slot, others: &others)
+    // What was asked for and given up may still come, and is still good.
+    let receipt = picker.received(block, from: peer.slot, wasAsked: peer.late > 0, others: &others)
+    peer.late = max(0, peer.late - 1)
     switch receipt {
     case .needed, .completesPiece:
       peer.lastUseful = now
@@ -53,6 +55,10 @@ extension Torrent {
   private func unneeded(_ count: Int, from peer: PeerConnection, isOurs: Bool, on loop: isolated Loop) {
     counters.wasted += Int64(count)
     guard !isOurs else { return }
+    guard peer.late == 0 else {
+      peer.late -= 1
+      return
+    }
     peer.unrequested += 1
     if peer.unrequested > 256 { peer.close(.unrequestedData, on: loop) }
   }

@@ -21,7 +21,10 @@ extension Torrent {
       room, for: peer.slot, has: peer.has, allowedFast: peer.peerIsChoking ? peer.allowedFast : nil,
       into: &peer.blocksToPick)
     reserve(&peer.blocksToPick, for: peer)
-    guard !peer.blocksToPick.isEmpty else { return }
+    guard !peer.blocksToPick.isEmpty else {
+      if outstanding == 0 { discardIdlePiece(on: loop) }
+      return
+    }
     if outstanding == 0 { peer.lastBlock = loop.now }
     peer.asked.add(peer.blocksToPick.count, at: loop.now)
     peer.send(on: loop) { buffer in
@@ -33,6 +36,17 @@ extension Torrent {
   private var openPieceLimit: Int {
     let free = (context.pieces.limit - context.pieces.usedBytes) / max(1, info.pieceLength)
     return max(1, picker.openCount + free)
+  }
+
+  /// Memory is held by pieces that nobody works on while a peer has nothing to do: one is begun anew
+  /// later, so that this peer gets something next time.
+  private func discardIdlePiece(on loop: isolated Loop) {
+    guard picker.openCount >= picker.options.maximumOpenPieces, let piece = picker.idlePiece else { return }
+    cancels.removeAll(keepingCapacity: true)
+    picker.discard(piece, cancels: &cancels)
+    let received = openPieces[piece]?.senders.count { $0 != nil } ?? 0
+    counters.wasted += Int64(received * Block.size)
+    close(piece)
   }
 
   /// Takes memory for the pieces of blocks that are about to be asked for, so that no block comes that
@@ -74,6 +88,7 @@ extension Torrent {
 
   /// What the peer was asked for goes back to everyone.
   func releaseAll(_ peer: PeerConnection, on loop: isolated Loop) {
+    peer.late += picker.outstanding(peer.slot)
     picker.dropAll(of: peer.slot)
     peer.asked.clear()
     closeIdlePieces()

@@ -47,6 +47,7 @@ final class Torrent: DeferredWork {
   var chokerPeers: [ChokerPeer] = []
   var flushQueue: [PeerConnection] = []
   var others: [PeerSlot] = []
+  var cancels: [Assignment] = []
   var random = SystemRandomNumberGenerator()
   var senders = SenderBook()
 

@@ -50,6 +50,8 @@ off_t apus_next_data(int fd, off_t offset);
 off_t apus_next_hole(int fd, off_t offset);
 /// Asks the system to read the range ahead; a hint that cannot fail.
 void apus_will_need(int fd, off_t offset, off_t length);
+/// Asks the system to drop what it has of the file in memory and on the disk.
+void apus_forget(int fd);
 /// When the system started, nanoseconds since 1970 by its present clock; 0 if it does not say.
 int64_t apus_start_of_system(void);
 /// errno of the calling thread.

@@ -96,11 +96,15 @@ struct SwarmRun {
   /// Nothing is left to wait for: each is done, or stopped for good.
   private var isOver: Bool { entries.allSatisfy { $0.isDone || $0.fault != nil && settings.retry == nil } }
 
-  /// Completion is to be noticed at once where something completes; idling must cost nothing.
+  /// Completion is to be noticed at once where something completes; idling with thousands of torrents
+  /// must cost nothing.
   private var pause: Double {
     let isWaiting = entries.contains { $0.completed == nil && $0.fault == nil }
-    if isWaiting, entries.count <= 16 { return 0.02 }
-    return scene.console.isTerminal || isWaiting ? 0.25 : 1
+    if entries.count > 16 { return settings.json || scene.console.isTerminal || isWaiting ? 1 : 5 }
+    if isWaiting { return 0.02 }
+    if settings.json { return min(1, settings.eventInterval) }
+    if case .complete = settings.goal { return 0.25 }
+    return scene.console.isTerminal ? 0.25 : 5
   }
 
   private mutating func observe(_ index: Int, _ status: TorrentStatus) async {

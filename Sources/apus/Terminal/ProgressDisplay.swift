@@ -76,7 +76,11 @@ final class ProgressDisplay: Sendable {
     }
     let longest = shown.map { $0.label.printable.columns }.max() ?? 0
     let width = min(longest, max(12, columns / 3))
-    var lines = shown.map { $0.line(columns: columns, style: console.style, labelWidth: width) }
+    let bars = shown.map { $0.barWidth(columns: columns, labelWidth: width) }.filter { $0 > 0 }
+    let bar = bars.min() ?? 0
+    var lines = shown.map {
+      $0.line(columns: columns, style: console.style, labelWidth: width, barWidth: bar)
+    }
     if shown.count < rows.count {
       lines.append("and \(Figures.grouped(rows.count - shown.count)) more".cut(to: columns - 1))
     }
