@@ -30,10 +30,10 @@ func bindSocket(_ descriptor: Int32, _ address: TestAddress) -> Bool {
 
 /// A blocking TCP connection with limits on every wait. Use it on a thread of its own: ``onThread(_:)``.
 public final class Connection: Sendable {
-  private let descriptor: Mutex<Int32>
+  private let descriptor: Int32
 
   init(adopting descriptor: Int32) {
-    self.descriptor = Mutex(descriptor)
+    self.descriptor = descriptor
     setLimit(.seconds(10))
     var one: Int32 = 1
     setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, 4)
@@ -55,25 +55,23 @@ public final class Connection: Sendable {
     }
   }
 
-  deinit { close() }
+  deinit { Glibc.close(descriptor) }
 
   /// How long a later `send` or `receive` may block.
   public func setLimit(_ limit: Duration) {
     let parts = limit.components
     var time = timeval(tv_sec: Int(parts.seconds), tv_usec: Int(parts.attoseconds / 1_000_000_000_000))
-    let number = descriptor.withLock { $0 }
-    setsockopt(number, SOL_SOCKET, SO_RCVTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
-    setsockopt(number, SOL_SOCKET, SO_SNDTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
+    setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
+    setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
   }
 
   /// Sends all of `bytes`.
   public func send(_ bytes: [UInt8]) throws {
     var sent = 0
     while sent < bytes.count {
-      let number = descriptor.withLock { $0 }
       let count = bytes.withUnsafeBytes {
         Glibc.send(
-          number, $0.baseAddress.map { $0 + sent }, bytes.count - sent,
+          descriptor, $0.baseAddress.map { $0 + sent }, bytes.count - sent,
           Int32(truncatingIfNeeded: Int(MSG_NOSIGNAL)))
       }
       guard count > 0 else { throw TestFailure("send: \(String(cString: strerror(errno)))") }
@@ -83,10 +81,9 @@ public final class Connection: Sendable {
 
   /// What has arrived, at most `count` bytes; empty at the end of the stream.
   public func receive(upTo count: Int) throws -> [UInt8] {
-    let number = descriptor.withLock { $0 }
     var failure: Int32 = 0
     let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, used in
-      let got = recv(number, buffer.baseAddress, count, 0)
+      let got = recv(descriptor, buffer.baseAddress, count, 0)
       failure = got < 0 ? errno : 0
       used = max(0, got)
     }
@@ -118,15 +115,9 @@ public final class Connection: Sendable {
     return false
   }
 
-  /// Closes the connection, also under a thread that waits in it.
-  public func close() {
-    descriptor.withLock { number in
-      guard number >= 0 else { return }
-      shutdown(number, Int32(SHUT_RDWR))
-      Glibc.close(number)
-      number = -1
-    }
-  }
+  /// Ends the connection, also under a thread that waits in it. The descriptor stays ours until nobody
+  /// uses the connection any more: its number could otherwise be somebody else's by then.
+  public func close() { shutdown(descriptor, Int32(SHUT_RDWR)) }
 }
 
 /// A TCP server that runs one closure a connection, each on a thread of its own.
@@ -136,6 +127,7 @@ public final class SocketServer: Sendable {
   private let listener: Int32
   private let connections = Mutex<[Connection]>([])
   private let count = Atomic<Int>(0)
+  private let isStopped = Atomic<Bool>(false)
 
   /// Listens at `address` and serves until ``stop()``. The closure's connection is closed when it returns.
   public init(at address: TestAddress, _ serve: @escaping @Sendable (Connection) -> Void) throws {
@@ -151,7 +143,7 @@ public final class SocketServer: Sendable {
         let descriptor = accept(listener, nil, nil)
         if descriptor < 0 {
           if errno == EINTR || errno == ECONNABORTED { continue }
-          break
+          return
         }
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
         count.add(1, ordering: .relaxed)
@@ -165,17 +157,19 @@ public final class SocketServer: Sendable {
         worker.stackSize = 512 << 10
         worker.start()
       }
-      close(listener)
     }
     thread.start()
   }
+
+  deinit { close(listener) }
 
   /// How many connections there have been.
   public var accepted: Int { count.load(ordering: .relaxed) }
 
   /// Stops listening and closes every connection.
   public func stop() {
-    shutdown(listener, Int32(SHUT_RDWR))
+    // Once: the descriptor's number may soon be somebody else's.
+    if !isStopped.exchange(true, ordering: .relaxed) { shutdown(listener, Int32(SHUT_RDWR)) }
     for connection in connections.withLock({ $0 }) { connection.close() }
   }
 }
