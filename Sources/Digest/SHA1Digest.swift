@@ -1,10 +1,10 @@
-// Digest: SHA-1 and SHA-256 by libcrypto, their digests as small values, random bytes.
-// May import Bytes; the only target that imports COpenSSL.
+// Digest: SHA-1 and SHA-256 by libcrypto, their digests as small values, the Merkle trees of BEP 52, random
+// bytes. May import Bytes; the only target that imports COpenSSL.
 
 public import Bytes
 
-/// A SHA-1 digest: 20 bytes held in three words, so that it is cheap to hash, compare and copy.
-public struct SHA1Digest: Hashable, Sendable {
+/// A SHA-1 digest: 20 bytes.
+public struct SHA1Digest: FixedBytes {
   /// The digest's size in bytes.
   public static let byteCount = 20
 
@@ -14,30 +14,10 @@ public struct SHA1Digest: Hashable, Sendable {
 
   /// Reads the digest that starts at `offset`; the caller has checked that 20 bytes follow.
   @inlinable
-  public init(_ bytes: RawSpan, at offset: Int = 0) {
+  public init(_ bytes: RawSpan, at offset: Int) {
     first = bytes.bigEndian(UInt64.self, at: offset)
     second = bytes.bigEndian(UInt64.self, at: offset + 8)
     third = bytes.bigEndian(UInt32.self, at: offset + 16)
-  }
-
-  /// The digest in `bytes`, or `nil` if they are not 20.
-  public init?(_ bytes: [UInt8]) {
-    guard bytes.count == Self.byteCount else { return nil }
-    self.init(bytes.rawBytes)
-  }
-
-  /// The digest that `text` spells in 40 hexadecimal digits.
-  public init?(hexadecimal text: some StringProtocol) {
-    guard let bytes = [UInt8](hexadecimal: text) else { return nil }
-    self.init(bytes)
-  }
-
-  /// The 20 bytes, in order.
-  public var bytes: [UInt8] {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(Self.byteCount)
-    append(to: &bytes)
-    return bytes
   }
 
   /// Appends the 20 bytes to `buffer`.
@@ -48,7 +28,7 @@ public struct SHA1Digest: Hashable, Sendable {
   }
 }
 
-extension SHA1Digest: CustomStringConvertible, Comparable {
+extension SHA1Digest: CustomStringConvertible {
   /// 40 lower-case hexadecimal digits.
   public var description: String { bytes.hexadecimal }
 

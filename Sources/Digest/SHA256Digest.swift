@@ -1,7 +1,7 @@
 public import Bytes
 
 /// A SHA-256 digest: 32 bytes held in four words.
-public struct SHA256Digest: Hashable, Sendable {
+public struct SHA256Digest: FixedBytes {
   /// The digest's size in bytes.
   public static let byteCount = 32
 
@@ -23,31 +23,11 @@ public struct SHA256Digest: Hashable, Sendable {
 
   /// Reads the digest that starts at `offset`; the caller has checked that 32 bytes follow.
   @inlinable
-  public init(_ bytes: RawSpan, at offset: Int = 0) {
+  public init(_ bytes: RawSpan, at offset: Int) {
     first = bytes.bigEndian(UInt64.self, at: offset)
     second = bytes.bigEndian(UInt64.self, at: offset + 8)
     third = bytes.bigEndian(UInt64.self, at: offset + 16)
     fourth = bytes.bigEndian(UInt64.self, at: offset + 24)
-  }
-
-  /// The digest in `bytes`, or `nil` if they are not 32.
-  public init?(_ bytes: [UInt8]) {
-    guard bytes.count == Self.byteCount else { return nil }
-    self.init(bytes.rawBytes)
-  }
-
-  /// The digest that `text` spells in 64 hexadecimal digits.
-  public init?(hexadecimal text: some StringProtocol) {
-    guard let bytes = [UInt8](hexadecimal: text) else { return nil }
-    self.init(bytes)
-  }
-
-  /// The 32 bytes, in order.
-  public var bytes: [UInt8] {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(Self.byteCount)
-    append(to: &bytes)
-    return bytes
   }
 
   /// Appends the 32 bytes to `buffer`.
@@ -71,7 +51,7 @@ public struct SHA256Digest: Hashable, Sendable {
   public var truncated: InfoHash { InfoHash(bytes.rawBytes) }
 }
 
-extension SHA256Digest: CustomStringConvertible, Comparable {
+extension SHA256Digest: CustomStringConvertible {
   /// 64 lower-case hexadecimal digits.
   public var description: String { bytes.hexadecimal }
 

@@ -1,3 +1,5 @@
+import Bytes
+
 /// Which program a peer id belongs to, for people to read (BEP 20).
 public enum ClientName {
   /// How a client writes its version after its two letters.

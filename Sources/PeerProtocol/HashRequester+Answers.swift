@@ -87,10 +87,11 @@ extension HashRequester {
     guard bytes.byteCount == size * (request.length + request.uncleCount) else { return nil }
     let all = stride(from: 0, to: bytes.byteCount, by: size).map { SHA256Digest(bytes, at: $0) }
     let hasher = SHA256()
-    let subtree = HashTree.root(
-      of: all[..<request.length], width: request.length, layer: request.baseLayer, hasher: hasher)
-    let top = HashTree.climb(
-      from: subtree, index: request.index / request.length, uncles: all[request.length...], hasher: hasher)
+    let subtree = MerkleTree.root(
+      leaves: Array(all[..<request.length]), width: request.length, level: request.baseLayer, hasher: hasher)
+    let top = MerkleTree.root(
+      of: subtree, index: request.index / request.length, uncles: Array(all[request.length...]),
+      hasher: hasher)
     let isWhole = request.baseLayer + request.proofLayers == file.height - 1
     let expected: SHA256Digest?
     if isWhole {

@@ -7,17 +7,6 @@ struct HashTree: Sendable {
   /// `layers[0]` is the base layer; padding nodes are left out.
   private let layers: [[SHA256Digest]]
 
-  /// Roots of all-zero subtrees by their height: what stands where a file has no blocks.
-  static let padding: [SHA256Digest] = {
-    let hasher = SHA256()
-    var roots: [SHA256Digest] = [.zero]
-    while roots.count < 63 {
-      let last = roots[roots.count - 1]
-      roots.append(hasher.parent(last, last))
-    }
-    return roots
-  }()
-
   /// Hashes `nodes` of layer `base` up to layer `top`. O(nodes).
   init(_ nodes: [SHA256Digest], base: Int, top: Int, hasher: borrowing SHA256) {
     var layers = [nodes]
@@ -30,7 +19,9 @@ struct HashTree: Sendable {
   }
 
   /// The node over all others.
-  var root: SHA256Digest { layers[layers.count - 1].first ?? Self.padding[base + layers.count - 1] }
+  var root: SHA256Digest {
+    layers[layers.count - 1].first ?? MerkleTree.padding(level: base + layers.count - 1)
+  }
 
   /// Digests held.
   var count: Int { layers.reduce(0) { $0 + $1.count } }
@@ -38,33 +29,7 @@ struct HashTree: Sendable {
   /// The node at `index` of a layer between the base and the top; padding where there is none.
   func node(layer: Int, index: Int) -> SHA256Digest {
     let nodes = layers[layer - base]
-    return index < nodes.count ? nodes[index] : Self.padding[layer]
-  }
-
-  /// The root of `width` nodes of a layer, those missing at the end being padding. O(nodes).
-  static func root(
-    of nodes: ArraySlice<SHA256Digest>, width: Int, layer: Int, hasher: borrowing SHA256
-  ) -> SHA256Digest {
-    var nodes = nodes
-    var layer = layer
-    for _ in 0..<width.trailingZeroBitCount {
-      nodes = parents(of: nodes, layer: layer, hasher: hasher)[...]
-      layer += 1
-    }
-    return nodes.first ?? padding[layer]
-  }
-
-  /// The node reached from `node` at `index` by hashing it with each of its ancestors' siblings in turn.
-  static func climb(
-    from node: SHA256Digest, index: Int, uncles: ArraySlice<SHA256Digest>, hasher: borrowing SHA256
-  ) -> SHA256Digest {
-    var node = node
-    var index = index
-    for uncle in uncles {
-      node = index & 1 == 0 ? hasher.parent(node, uncle) : hasher.parent(uncle, node)
-      index >>= 1
-    }
-    return node
+    return index < nodes.count ? nodes[index] : MerkleTree.padding(level: layer)
   }
 
   private static func parents(
@@ -74,7 +39,7 @@ struct HashTree: Sendable {
     parents.reserveCapacity((nodes.count + 1) / 2)
     var index = nodes.startIndex
     while index < nodes.endIndex {
-      let right = index + 1 < nodes.endIndex ? nodes[index + 1] : padding[layer]
+      let right = index + 1 < nodes.endIndex ? nodes[index + 1] : MerkleTree.padding(level: layer)
       parents.append(hasher.parent(nodes[index], right))
       index += 2
     }

@@ -2,7 +2,7 @@ public import Bytes
 import Digest
 
 /// The 20 bytes by which a peer names itself in handshakes and to trackers (BEP 3).
-public struct PeerID: Hashable, Sendable {
+public struct PeerID: FixedBytes {
   /// The size in bytes.
   public static let byteCount = 20
 
@@ -15,16 +15,10 @@ public struct PeerID: Hashable, Sendable {
 
   /// Reads the id that starts at `offset`; the caller has checked that 20 bytes follow.
   @inlinable
-  public init(_ bytes: RawSpan, at offset: Int = 0) {
+  public init(_ bytes: RawSpan, at offset: Int) {
     first = bytes.bigEndian(UInt64.self, at: offset)
     second = bytes.bigEndian(UInt64.self, at: offset + 8)
     third = bytes.bigEndian(UInt32.self, at: offset + 16)
-  }
-
-  /// The id in `bytes`, or `nil` if they are not 20.
-  public init?(_ bytes: [UInt8]) {
-    guard bytes.count == Self.byteCount else { return nil }
-    self.init(bytes.rawBytes)
   }
 
   /// A new id: `prefix`, cut to 20 bytes, then random bytes.
@@ -32,14 +26,6 @@ public struct PeerID: Hashable, Sendable {
     var bytes = [UInt8](prefix.utf8.prefix(byteCount))
     bytes.append(contentsOf: [UInt8].random(count: byteCount - bytes.count))
     return PeerID(bytes.rawBytes)
-  }
-
-  /// The 20 bytes, in order.
-  public var bytes: [UInt8] {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(Self.byteCount)
-    append(to: &bytes)
-    return bytes
   }
 
   /// Appends the 20 bytes to `buffer`.
@@ -62,5 +48,10 @@ extension PeerID: CustomStringConvertible {
       }
     }
     return text
+  }
+
+  /// Byte order.
+  public static func < (one: Self, other: Self) -> Bool {
+    (one.first, one.second, one.third) < (other.first, other.second, other.third)
   }
 }

@@ -1,4 +1,5 @@
 internal import CSystem
+import Digest
 internal import Glibc
 
 /// What a disk thread keeps from job to job, so that jobs allocate nothing: digest contexts and

@@ -39,3 +39,13 @@ public struct PieceExpectation: Sendable, Equatable {
   /// Bytes that have to pass a Merkle tree: none if its root is not known.
   var checkedTreeLength: Int { root == nil ? 0 : treeLength }
 }
+
+extension PieceHasher {
+  /// Whether the piece that was taken in is what `expected` says.
+  func matches(_ expected: PieceExpectation) -> Bool {
+    var matches = true
+    if hasV1 { matches = v1() == expected.v1 || expected.v1 == nil }
+    if let root = expected.root { matches = self.root(width: expected.treeWidth) == root && matches }
+    return matches
+  }
+}

@@ -1,4 +1,5 @@
 import Addresses
+import Bytes
 import Digest
 import EventLoop
 import Metainfo

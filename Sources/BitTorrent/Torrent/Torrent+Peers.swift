@@ -91,7 +91,7 @@ extension Torrent {
   ) {
     guard old.isOutgoing != new.isOutgoing, loop.now.seconds(since: old.openedAt) < 2, let id = new.peerID
     else { return (old, new) }
-    let keepsOutgoing = localPeerID.bytes.lexicographicallyPrecedes(id.bytes)
+    let keepsOutgoing = localPeerID < id
     return new.isOutgoing == keepsOutgoing ? (new, old) : (old, new)
   }
 

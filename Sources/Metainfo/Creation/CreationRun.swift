@@ -48,7 +48,7 @@ final class CreationRun: Sendable {
   }
 
   private func work() {
-    var hasher = PieceHasher(plan)
+    var hasher = CreationHasher(plan)
     while true {
       let piece = next.wrappingAdd(1, ordering: .relaxed).oldValue
       guard piece < plan.pieceCount else { return }

@@ -1,4 +1,5 @@
 import Bencode
+import Bytes
 import Digest
 
 /// Reads the file tree of a v2 dictionary into a list in the order of the tree (BEP 52).

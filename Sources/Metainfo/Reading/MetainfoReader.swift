@@ -1,4 +1,5 @@
 import Bencode
+import Bytes
 import Digest
 
 /// What reading the parts of a torrent has in common.

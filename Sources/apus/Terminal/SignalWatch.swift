@@ -7,10 +7,12 @@ enum SignalWatch {
   /// A clean stop may take so long, then the process ends anyway.
   private static let patience = 3
 
-  /// Blocks the watched signals in this thread and all that it starts, and ignores SIGPIPE. First thing
-  /// in the process.
+  /// Blocks the watched signals in this thread and all that it starts, and ignores SIGPIPE, and SIGXFSZ:
+  /// a limit on the size of files is an error of the file, not the end of the process. First thing in
+  /// the process.
   static func prepare() {
     signal(SIGPIPE, SIG_IGN)
+    signal(SIGXFSZ, SIG_IGN)
     var set = Self.set
     unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
   }

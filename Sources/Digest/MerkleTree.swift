@@ -1,5 +1,4 @@
 import Bytes
-public import Digest
 
 /// The hash trees of BEP 52: SHA-256 over blocks of 16 KiB, padded with zero leaves to a power of two.
 public enum MerkleTree {
@@ -44,7 +43,7 @@ public enum MerkleTree {
   }
 
   /// The same over nodes in wire form, which are overwritten.
-  static func root(
+  public static func root(
     _ row: inout [UInt8], width: Int, level: Int, _ hasher: borrowing SHA256
   ) -> SHA256Digest {
     let size = SHA256Digest.byteCount

@@ -8,17 +8,15 @@ struct PieceHashes {
 }
 
 /// Reads pieces and hashes them for v1 and v2 in one go. Confined to one thread.
-struct PieceHasher: ~Copyable {
+struct CreationHasher: ~Copyable {
   /// Small enough to stay in the processor's cache between reading and hashing, large enough that the
   /// system call does not count.
   static let chunk = 512 << 10
 
   private let plan: CreationPlan
-  private let sha1 = SHA1()
-  private let sha256 = SHA256()
+  private let hasher = PieceHasher()
   private var reader = SourceReader()
   private var buffer: [UInt8]
-  private var leaves: [UInt8] = []
 
   init(_ plan: CreationPlan) {
     self.plan = plan
@@ -29,26 +27,19 @@ struct PieceHasher: ~Copyable {
     let start = plan.start(ofPiece: piece)
     let size = plan.size(ofPiece: piece)
     let content = plan.version.hasV2 ? plan.content(ofPiece: piece) : (length: 0, width: 1)
-    leaves.removeAll(keepingCapacity: true)
+    hasher.begin(v1: plan.version.hasV1, treeLength: content.length)
     var offset = 0
     while offset < size {
       let length = min(buffer.count, size - offset)
       try fill(length, from: start + Int64(offset))
-      if plan.version.hasV1 { sha1.update(buffer.rawBytes.extracting(0..<length)) }
-      var leaf = 0
-      while leaf < min(length, content.length - offset) {
-        let end = min(leaf + MerkleTree.leafSize, content.length - offset)
-        sha256.update(buffer.rawBytes.extracting(leaf..<end))
-        sha256.finish().append(to: &leaves)
-        leaf = end
+      unsafe buffer.withUnsafeBytes { bytes in
+        unsafe hasher.take(UnsafeRawBufferPointer(rebasing: bytes[..<length]))
       }
       offset += length
     }
     var hashes = PieceHashes()
-    if plan.version.hasV1 { hashes.v1 = sha1.finish() }
-    if plan.version.hasV2 {
-      hashes.v2 = MerkleTree.root(&leaves, width: content.width, level: 0, sha256)
-    }
+    if plan.version.hasV1 { hashes.v1 = hasher.v1() }
+    if plan.version.hasV2 { hashes.v2 = hasher.root(width: content.width) }
     return hashes
   }
 

@@ -1,28 +1,29 @@
-import Digest
-import Metainfo
+import Bytes
 
 /// The digests of a piece, taken as its bytes pass by: SHA-1 for v1, the Merkle tree of 16 KiB leaves
 /// for v2, or both, each leaf read once. Reused from piece to piece: no allocation after the first.
 /// Confined to one thread.
 @safe
-final class PieceHasher {
+public final class PieceHasher {
   private let sha1 = SHA1()
   private let sha256 = SHA256()
   /// Digests of the leaves, in wire form; the tree is built in place over them.
   private var row: UnsafeMutableRawBufferPointer
-  private var hasV1 = false
+  /// Whether it takes the SHA-1 of this piece.
+  public private(set) var hasV1 = false
   /// Bytes of the piece that the tree has yet to take in, and those of the unfinished leaf.
   private var treeLeft = 0
   private var leafFill = 0
   /// Leaves that are complete.
-  private(set) var leafCount = 0
+  public private(set) var leafCount = 0
 
-  init() { unsafe row = .allocate(byteCount: 64 * SHA256Digest.byteCount, alignment: 16) }
+  /// A hasher, with its contexts.
+  public init() { unsafe row = .allocate(byteCount: 64 * SHA256Digest.byteCount, alignment: 16) }
 
   deinit { unsafe row.deallocate() }
 
   /// Starts a piece. `treeLength`: how many of its first bytes are under its Merkle tree; 0 for v1.
-  func begin(v1: Bool, treeLength: Int) {
+  public func begin(v1: Bool, treeLength: Int) {
     hasV1 = v1
     treeLeft = treeLength
     leafFill = 0
@@ -34,7 +35,7 @@ final class PieceHasher {
   }
 
   /// Takes in the next bytes of the piece, any number.
-  func take(_ bytes: UnsafeRawBufferPointer) {
+  public func take(_ bytes: UnsafeRawBufferPointer) {
     var rest = unsafe bytes
     while treeLeft > 0, unsafe !rest.isEmpty {
       let length = min(rest.count, MerkleTree.leafSize - leafFill, treeLeft)
@@ -57,17 +58,17 @@ final class PieceHasher {
   }
 
   /// The digest of a leaf; before `root`, which overwrites them.
-  func leaf(_ index: Int) -> SHA256Digest {
+  public func leaf(_ index: Int) -> SHA256Digest {
     precondition(index < leafCount)
     return unsafe SHA256Digest(
       RawSpan(_unsafeBytes: UnsafeRawBufferPointer(row)), at: index * SHA256Digest.byteCount)
   }
 
   /// The SHA-1 of what was taken in. Ends it.
-  func v1() -> SHA1Digest { sha1.finish() }
+  public func v1() -> SHA1Digest { sha1.finish() }
 
   /// The root of the tree, padded with zero leaves to `width` of them. Overwrites the leaves.
-  func root(width: Int) -> SHA256Digest {
+  public func root(width: Int) -> SHA256Digest {
     let size = SHA256Digest.byteCount
     var width = width
     var level = 0
@@ -92,18 +93,10 @@ final class PieceHasher {
   }
 
   /// Forgets a piece that was not taken in to its end.
-  func abandon() {
+  public func abandon() {
     _ = sha1.finish()
     _ = sha256.finish()
     hasV1 = false
     treeLeft = 0
-  }
-
-  /// Whether the piece that was taken in is what `expected` says.
-  func matches(_ expected: PieceExpectation) -> Bool {
-    var matches = true
-    if hasV1 { matches = v1() == expected.v1 || expected.v1 == nil }
-    if let root = expected.root { matches = self.root(width: expected.treeWidth) == root && matches }
-    return matches
   }
 }
