@@ -3,6 +3,8 @@
 PREFIX ?= /usr/local
 N ?= 25
 SECONDS ?= 30
+ROUNDS ?= 5
+ONLY ?=
 ONLY ?= apus
 
 SWIFT ?= swift
@@ -36,8 +38,8 @@ format: ## format the sources
 fuzz: setup ## fuzz every parser for a while: SECONDS=30 each
 	@scripts/fuzz $(SECONDS)
 
-bench: build ## measure with the benchmark kit in BENCH_KIT=../shared/bench; ONLY=apus
-	@scripts/bench "$(ONLY)"
+bench: build ## measure beside others with the kit in BENCH_KIT=../shared/bench; ROUNDS=5 ONLY=text
+	@scripts/bench --rounds $(ROUNDS) --only "$(ONLY)"
 
 crash-test: setup ## kill a downloader N=25 times, until the download is done
 	@APUS_KILLS=$(N) scripts/test --filter CrashTests
