@@ -5,7 +5,6 @@ N ?= 25
 SECONDS ?= 30
 ROUNDS ?= 5
 ONLY ?=
-ONLY ?= apus
 
 SWIFT ?= swift
 SOURCES := Package.swift $(wildcard Sources Tests Fuzz/Package.swift Fuzz/Sources Benchmarks/Package.swift \
@@ -42,7 +41,7 @@ bench: build ## measure beside others with the kit in BENCH_KIT=../shared/bench;
 	@scripts/bench --rounds $(ROUNDS) --only "$(ONLY)"
 
 crash-test: setup ## kill a downloader N=25 times, until the download is done
-	@APUS_KILLS=$(N) scripts/test --filter CrashTests
+	@scripts/crash-test $(N)
 
 install: build ## install program, manual and completions to PREFIX=/usr/local
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \
