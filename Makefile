@@ -3,7 +3,8 @@
 PREFIX ?= /usr/local
 N ?= 25
 SECONDS ?= 30
-ONLY ?= apus
+ROUNDS ?= 5
+ONLY ?=
 
 SWIFT ?= swift
 SOURCES := Package.swift $(wildcard Sources Tests Fuzz/Package.swift Fuzz/Sources Benchmarks/Package.swift \
@@ -36,11 +37,11 @@ format: ## format the sources
 fuzz: setup ## fuzz every parser for a while: SECONDS=30 each
 	@scripts/fuzz $(SECONDS)
 
-bench: build ## measure with the benchmark kit in BENCH_KIT=../shared/bench; ONLY=apus
-	@scripts/bench "$(ONLY)"
+bench: build ## measure beside others with the kit in BENCH_KIT=../shared/bench; ROUNDS=5 ONLY=text
+	@scripts/bench --rounds $(ROUNDS) --only "$(ONLY)"
 
 crash-test: setup ## kill a downloader N=25 times, until the download is done
-	@APUS_KILLS=$(N) scripts/test --filter CrashTests
+	@scripts/crash-test $(N)
 
 install: build ## install program, manual and completions to PREFIX=/usr/local
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \

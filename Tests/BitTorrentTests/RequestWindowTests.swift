@@ -8,6 +8,8 @@ import Testing
   struct Link {
     var rate: Double
     var roundTrip: Double
+    /// Seconds that a request lies with the peer, whatever else it does.
+    var service = 0.0
     var window = RequestWindow()
     var time = 0.0
     var free = 0.0
@@ -22,7 +24,7 @@ import Testing
       while true {
         while queue.count - head < window.depth {
           free = max(free, time + roundTrip / 2) + Double(Block.size) / rate
-          queue.append((time, free + roundTrip / 2))
+          queue.append((time, free + service + roundTrip / 2))
         }
         guard queue[head].arrives <= end else { break }
         time = queue[head].arrives
@@ -51,7 +53,7 @@ import Testing
     #expect(high - low <= max(2, high / 10), "\(low) to \(high)")
     // Not much more than what the link and the margin hold.
     let blocks = rate / Double(Block.size)
-    #expect(Double(high) <= 2.3 * blocks * (roundTrip + 0.1) + 2 * 1.3 + 2)
+    #expect(Double(high) <= 2.3 * blocks * (roundTrip + RequestWindow.margin) + 2 * 1.3 + 2)
   }
 
   @Test func `a gigabyte a second over a millisecond is reached within a fifth of a second`() {
@@ -84,6 +86,8 @@ import Testing
 
   @Test func `the window follows a rate that changes`() {
     var link = Link(rate: 10e6, roundTrip: 0.02)
+    link.window.peerLimit = 5000
+    link.window.limit = 5000
     _ = link.run(3)
     let before = link.window.depth
     link.rate = 1e6
@@ -92,6 +96,17 @@ import Testing
     link.rate = 10e6
     _ = link.run(5)
     #expect(abs(link.window.depth - before) <= before / 8)
+  }
+
+  @Test(arguments: [0.1, 0.4, 0.8])
+  func `a peer that becomes slow to answer, but not slower, is not starved`(_ service: Double) {
+    var link = Link(rate: 10e6, roundTrip: 0.001)
+    link.window.peerLimit = 5000
+    link.window.limit = 5000
+    _ = link.run(3)
+    link.service = service
+    _ = link.run(20)
+    #expect(link.run(5) > 0.9 * 5 * 10e6)
   }
 
   @Test func `a pause in which nothing is asked for does not count`() {

@@ -13,8 +13,10 @@ struct RequestWindow: Sendable {
   /// Requests for a peer that is not snubbed, at least.
   static let minimum = 2
   private static let initial = 8
-  /// Seconds for which the peer should have work beyond the round trip: its scheduling and ours.
-  private static let margin = 0.1
+  /// Seconds for which the peer should have work beyond the round trip: its scheduling and ours. A peer
+  /// whose disk or processor is busy answers after half a second or more; with less in its queue it would be
+  /// measured as slow, asked for less, and so on down to nothing.
+  static let margin = 0.5
   private static let gain = 2.0
   /// Weight of a measurement that is above and below the present estimate.
   private static let rise = 0.5
