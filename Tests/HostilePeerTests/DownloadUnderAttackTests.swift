@@ -41,7 +41,7 @@ struct DownloadUnderAttackTests {
     }
   }
 
-  /// A peer that spoils one block in ten, so that most pieces have blocks of both.
+  /// A peer that spoils one block in four, so that most pieces have blocks of both.
   @Test(.timeLimit(.minutes(2)), arguments: [TorrentFormat.v1, .v2])
   func completesBesideWhoSendsSomeBadData(_ format: TorrentFormat) async throws {
     try await download(format) { connection, torrent, done in
@@ -51,7 +51,7 @@ struct DownloadUnderAttackTests {
       while let message = try? peer.receive(6) {
         let (piece, begin, length) = (message.number(0), message.number(4), message.number(8))
         var content = torrent.block(piece, begin, length)
-        if Int.random(in: 0..<10) == 0 { content[0] ^= 0x80 }
+        if Int.random(in: 0..<4) == 0 { content[0] ^= 0x80 }
         usleep(1000)
         try? peer.send(WireMessage.piece(piece, begin, content))
       }
