@@ -103,8 +103,8 @@ struct DownloadUnderAttackTests {
     }
   }
 
-  @Test(.timeLimit(.minutes(2)), arguments: [false, true])
-  func completesBesideHundredsOfStallingConnections(shakesHands: Bool) async throws {
+  @Test(.timeLimit(.minutes(2)), arguments: Stalling.allCases)
+  func completesBesideHundredsOfStallingConnections(_ stalling: Stalling) async throws {
     try await withStage { stage in
       let torrent = TestTorrent(size: 4 << 20)
       let honest = try HonestSeeder(torrent, on: stage, closed: true)
@@ -114,8 +114,8 @@ struct DownloadUnderAttackTests {
       try leecher.download(path, into: target)
       let process = try #require(leecher.process)
       try await leecher.waitUntilListening(process)
-      let stalling = try await torrent.stall(at: leecher.address, shakingHands: shakesHands)
-      defer { for connection in stalling { connection.close() } }
+      let connections = try await torrent.stall(stalling, at: leecher.address)
+      defer { for connection in connections { connection.close() } }
       #expect(try #require(process.memory("VmHWM")) < 200 << 20)
       honest.open()
       try await eventually("the download is done", within: .seconds(60)) { try leecher.isComplete() }
