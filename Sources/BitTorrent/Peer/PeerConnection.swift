@@ -37,6 +37,8 @@ final class PeerConnection: ReadinessHandler {
 
   // What it has and wants, what we told it.
   var has: Bitfield
+  /// How much of it we want and lack.
+  var interest: InterestCount
   var describedAt: Instant?
   var peerIsChoking = true
   var peerIsInterested = false
@@ -93,6 +95,7 @@ final class PeerConnection: ReadinessHandler {
     phase = isOutgoing ? .connecting : .greeting
     listening = isOutgoing ? remote : nil
     has = Bitfield(count: torrent.info.pieceCount)
+    interest = InterestCount(has: has, missing: has)
     window = RequestWindow(limit: torrent.context.configuration.requestQueue)
     down = RateMeter(now: now)
     up = RateMeter(now: now)
