@@ -71,7 +71,9 @@ extension PeerConnection {
     for block in read.blocks where block.offset == nil {
       refuse(BlockRequest(piece: block.piece, begin: block.begin, length: block.length), on: loop)
     }
-    if let failure = read.failure { torrent.readFailed(failure, on: loop) }
+    if let failure = read.failure {
+      torrent.readFailed(failure, Set(read.blocks.lazy.filter { $0.offset == nil }.map(\.piece)), on: loop)
+    }
     if !control.isEmpty {
       sendQueue.append(control)
       control = []
