@@ -47,8 +47,9 @@ extension PeerConnection {
   }
 
   /// `count` bytes of payload came in: if that was too much, the socket is left alone for a while, so that
-  /// TCP holds the sender back.
+  /// TCP holds the sender back. Who sends other messages only is read from all the time.
   func arrived(_ count: Int, _ share: RateShare<PeerConnection>, on loop: isolated Loop) {
+    guard count > 0 else { return }
     share.spend(count)
     guard phase == .open, !rates.waitsToRead, share.allowance(now: loop.now) <= 0 else { return }
     rates.waitsToRead = true
@@ -79,11 +80,11 @@ extension PeerConnection {
     rates = PeerRates()
   }
 
-  /// The limits have changed while it waited: asks anew.
-  func resume(on loop: isolated Loop) {
-    guard phase == .open else { return }
+  /// The limits have changed, all lines are empty: if it waited it asks anew.
+  func take(_ shares: RateShares, on loop: isolated Loop) {
     let waited = rates
-    (rates.waitsToUpload, rates.waitsToRequest, rates.waitsToRead) = (false, false, false)
+    rates = PeerRates(shares: shares)
+    guard phase == .open else { return }
     if waited.waitsToRead { watcher?.watch(for: sendQueue.isEmpty ? .readable : [.readable, .writable]) }
     if waited.waitsToUpload { readMore(on: loop) }
     if waited.waitsToRequest { torrent.fillRequests(self, on: loop) }

@@ -48,8 +48,11 @@ final class LoopLimits {
     }
   }
 
-  /// Empties all lines: for a change of limits.
-  func takeAllWaiting() -> [PeerConnection] { others.takeAllWaiting() + local.takeAllWaiting() }
+  /// Empties all lines: for a change of limits, after which everyone asks anew.
+  func emptyLines() {
+    others.emptyLines()
+    local.emptyLines()
+  }
 
   // MARK: Turns
 

@@ -32,8 +32,10 @@ final class RateClass {
     [uploads, requests, arrivals].lazy.filter(\.isWaitedFor).map(\.delay).min() ?? .infinity
   }
 
-  func takeAllWaiting() -> [PeerConnection] {
-    uploads.takeAllWaiting() + requests.takeAllWaiting() + arrivals.takeAllWaiting()
+  func emptyLines() {
+    uploads.emptyLine()
+    requests.emptyLine()
+    arrivals.emptyLine()
   }
 }
 

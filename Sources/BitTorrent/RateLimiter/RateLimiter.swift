@@ -91,14 +91,11 @@ final class RateLimiter<Member> {
 
   func join(_ share: RateShare<Member>) { turns.append(share) }
 
-  /// Empties the line: for a change of limits, after which everyone asks anew.
-  func takeAllWaiting() -> [Member] {
-    let shares = turns.takeAll() + parked
+  /// Sends everyone away: for a change of limits, after which they ask anew.
+  func emptyLine() {
+    while let share = turns.removeFirst() { share.emptyLine() }
+    for share in parked { share.emptyLine() }
     parked = []
-    return shares.flatMap { share in
-      share.isInLine = false
-      return share.takeAll()
-    }
   }
 }
 

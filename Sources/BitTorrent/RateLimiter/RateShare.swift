@@ -49,7 +49,10 @@ final class RateShare<Member> {
 
   func removeFirst() -> Member? { waiting.removeFirst() }
 
-  func takeAll() -> [Member] { waiting.takeAll() }
+  func emptyLine() {
+    waiting.removeAll { _ in true }
+    isInLine = false
+  }
 
   /// Takes those out of the line that match. O(those who wait).
   func leave(where matches: (Member) -> Bool) { waiting.removeAll(where: matches) }

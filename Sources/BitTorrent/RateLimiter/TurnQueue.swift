@@ -4,7 +4,6 @@ struct TurnQueue<Element> {
   private var first = 0
 
   var isEmpty: Bool { first == elements.count }
-  var count: Int { elements.count - first }
 
   mutating func append(_ element: Element) { elements.append(element) }
 
@@ -20,14 +19,6 @@ struct TurnQueue<Element> {
       first = 0
     }
     return element
-  }
-
-  /// Takes everything out, in order. O(count).
-  mutating func takeAll() -> [Element] {
-    let all = elements[first...].compactMap { $0 }
-    elements = []
-    first = 0
-    return all
   }
 
   /// Takes out what matches. O(count).

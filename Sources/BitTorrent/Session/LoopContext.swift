@@ -77,9 +77,8 @@ final class LoopContext {
 
   /// The limits have changed: everyone takes its share anew, and who waits asks again. O(torrents).
   func limitsChanged(on loop: isolated Loop) {
-    let waiting = limits.takeAllWaiting()
+    limits.emptyLines()
     for torrent in torrents { torrent.applyLimits(on: loop) }
-    for peer in waiting { peer.resume(on: loop) }
   }
 }
 

@@ -35,7 +35,7 @@ extension Torrent {
       self.rates = rates
     }
     for case let peer? in peers {
-      peer.rates.shares = rates?.shares(of: peer.remote.address) ?? RateShares()
+      peer.take(rates?.shares(of: peer.remote.address) ?? RateShares(), on: loop)
     }
   }
 }
