@@ -18,6 +18,8 @@ final class LoopContext {
   let pieces: PieceBufferPool
   /// Memory of blocks on their way out.
   let uploads: PieceBufferPool
+  /// What limits there are, and who waits because of them.
+  let limits: LoopLimits
   /// Connections of all torrents, half-open ones included.
   var connections = 0
   private(set) var torrents: [Torrent] = []
@@ -33,11 +35,13 @@ final class LoopContext {
     openFiles = OpenFiles(limit: configuration.openFiles)
     pieces = PieceBufferPool(limit: configuration.pendingPieceBytes)
     uploads = PieceBufferPool(limit: configuration.uploadBytes)
+    limits = LoopLimits(configuration, on: loop)
   }
 
   /// Takes a torrent in; its clock starts.
   func add(_ torrent: Torrent, on loop: isolated Loop) {
     torrents.append(torrent)
+    torrent.applyLimits(on: loop)
     guard ticker == nil else { return }
     let me = Confined(self, on: loop)
     let ticker = loop.timer { loop in
@@ -59,7 +63,22 @@ final class LoopContext {
   func close(on loop: isolated Loop) {
     ticker?.close()
     ticker = nil
+    limits.close()
     http.close(on: loop)
+  }
+
+  // MARK: Limits
+
+  /// Changes the limits that all torrents share.
+  func set(_ limits: RateLimits, on loop: isolated Loop) {
+    self.limits.set(limits, on: loop)
+    limitsChanged(on: loop)
+  }
+
+  /// The limits have changed: everyone takes its share anew, and who waits asks again. O(torrents).
+  func limitsChanged(on loop: isolated Loop) {
+    limits.emptyLines()
+    for torrent in torrents { torrent.applyLimits(on: loop) }
   }
 }
 
