@@ -69,6 +69,8 @@ final class PeerConnection: ReadinessHandler {
   var unrequested = 0
   var rejects = 0
   var leafReads = 0
+  var unchokedAt: Instant?
+  var uploadedAtUnchoke: Int64 = 0
   var protocolComplaints = 0
   var openedAt: Instant
   var lastReceived: Instant
