@@ -7,7 +7,8 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(1))) struct ManyTorrentsTests {
   @Test(arguments: [1, 2, 3])
   func torrentsSpreadOverTheLoopsAndAllComplete(_ loops: Int) async throws {
-    let folder = URL(fileURLWithPath: NSTemporaryDirectory()).appendingPathComponent("apus-many-\(UUID().uuidString)")
+    let folder = URL(fileURLWithPath: NSTemporaryDirectory()).appendingPathComponent(
+      "apus-many-\(UUID().uuidString)")
     defer { try? FileManager.default.removeItem(at: folder) }
     let source = folder.appendingPathComponent("source")
     try FileManager.default.createDirectory(at: source, withIntermediateDirectories: true)
