@@ -6,8 +6,6 @@ import PieceStorage
 // What is asked of us: requests queue, are read in batches on a disk thread, and leave with their
 // headers in one write.
 extension PeerConnection {
-  /// Bytes that may wait in the send queue while the next batch is read.
-  private static let sendWatermark = 1 << 20
   /// The longest request that is answered; more than 16 KiB is unusual, more than this is hostile.
   static let maximumRequest = 128 << 10
 
@@ -26,6 +24,7 @@ extension PeerConnection {
       close(.floods, on: loop)
       return
     }
+    if torrent.suggestions.asked(request.piece, slot) { torrent.suggest(to: self, on: loop) }
     uploads.append(request)
     scheduleFlush(on: loop)
   }
@@ -50,11 +49,11 @@ extension PeerConnection {
   /// Has the next batch read if the socket will soon want it.
   func readMore(on loop: isolated Loop) {
     guard phase == .open, !uploads.isEmpty, uploads.reading == 0,
-      sendQueue.byteCount < Self.sendWatermark
+      sendQueue.byteCount < SendWatermark.bytes(rate: up.rate(now: loop.now))
     else { return }
     // As much as the peer takes in a tenth of a second: a slow peer does not hold a MiB of memory.
     let rate = up.rate(now: loop.now)
-    let bytes = min(Self.sendWatermark, max(64 << 10, Int(rate / 10)))
+    let bytes = min(SendWatermark.most, max(64 << 10, Int(rate / 10)))
     uploads.reading += 1
     torrent.read(uploads.take(bytes: bytes), for: self, on: loop)
   }

@@ -19,7 +19,7 @@ extension Torrent {
     peer.blocksToPick.removeAll(keepingCapacity: true)
     picker.pick(
       room, for: peer.slot, has: peer.has, allowedFast: peer.peerIsChoking ? peer.allowedFast : nil,
-      into: &peer.blocksToPick)
+      suggested: peer.suggested, into: &peer.blocksToPick)
     reserve(&peer.blocksToPick, for: peer)
     guard !peer.blocksToPick.isEmpty else {
       if outstanding == 0 { discardIdlePiece(on: loop) }
@@ -135,6 +135,7 @@ extension Torrent {
   func gained(_ peer: PeerConnection, _ piece: Int, on loop: isolated Loop) {
     picker.peerGained(piece, peer.slot)
     if closeIfUseless(peer, on: loop) { return }
+    if suggestions.gained(piece, peer.slot) { suggest(to: peer, on: loop) }
     askHashes(peer, on: loop)
     if !peer.isInterested {
       updateInterest(peer, on: loop)
