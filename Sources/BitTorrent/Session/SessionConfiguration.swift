@@ -28,6 +28,9 @@ public struct SessionConfiguration: Sendable {
   /// The start of the peer id (BEP 20).
   public var peerIDPrefix = "-AP0100-"
 
+  /// How announces are spread out.
+  var announces = AnnounceGate.Limits()
+
   /// The defaults.
   public init() {}
 
