@@ -96,7 +96,9 @@ extension TorrentSeat {
     }
     let since = quietSince ?? loop.now
     quietSince = since
-    guard torrent.nextSerial == 0 || loop.now.seconds(since: since) >= Self.restAfter else { return }
+    guard torrent.nextSerial == 0 || loop.now.seconds(since: since) >= context.configuration.restAfter else {
+      return
+    }
     phase = .settling
     let (me, journal) = (Confined(self, on: loop), torrent.journal)
     let work = DiskWork(on: loop) { _ in
@@ -152,12 +154,12 @@ extension TorrentSeat {
 }
 
 extension Torrent {
-  /// Whether nothing is under way and nothing to be done within the next minute.
+  /// Whether nothing is under way and nothing to be done within the next seconds.
   func canRest(now: Instant) -> Bool {
     guard state == .seeding, connections == 0, isLoaded, !isStopping, !wantsRetry, piecesInDisk == 0,
       epoch.isIdle, flushQueue.isEmpty, announcers.allSatisfy(\.isQuiet)
     else { return false }
-    return book.nextAttempt().map { $0.seconds(since: now) > 60 } ?? true
+    return book.nextAttempt().map { $0.seconds(since: now) > 3 } ?? true
   }
 
   /// What is worth remembering; `nil` if nothing is.

@@ -37,8 +37,6 @@ final class TorrentSeat: AnnouncerOwner {
 
   /// Visitors that may wait.
   static let visitorLimit = 16
-  /// Seconds without a peer after which a torrent that had some rests.
-  static let restAfter = 30.0
 
   unowned let context: LoopContext
   let source: SeatSource

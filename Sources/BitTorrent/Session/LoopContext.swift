@@ -103,6 +103,9 @@ final class LoopContext {
     ticker = nil
   }
 
+  /// Whether the clock runs, for tests.
+  var isTicking: Bool { ticker != nil }
+
   /// Wakes a seat at an instant; the second that it is told then.
   func setAlarm(_ seat: TorrentSeat, at instant: Instant, on loop: isolated Loop) -> UInt64 {
     keepTime(on: loop)
@@ -117,6 +120,9 @@ final class LoopContext {
     queued.append(seat)
     nextTurns(on: loop)
   }
+
+  /// Seats that have a turn or wait for one.
+  var waitingForTurn: Int { turns + queued.count - firstQueued }
 
   /// A seat has what it wanted of its turn.
   func turnEnded(_ seat: TorrentSeat, on loop: isolated Loop) {
