@@ -41,7 +41,7 @@ struct DownloadUnderAttackTests {
     }
   }
 
-  /// A peer that spoils one block in ten, so that most pieces have blocks of both.
+  /// A peer that spoils one block in four, so that most pieces have blocks of both.
   @Test(.timeLimit(.minutes(2)), arguments: [TorrentFormat.v1, .v2])
   func completesBesideWhoSendsSomeBadData(_ format: TorrentFormat) async throws {
     try await download(format) { connection, torrent, done in
@@ -51,7 +51,7 @@ struct DownloadUnderAttackTests {
       while let message = try? peer.receive(6) {
         let (piece, begin, length) = (message.number(0), message.number(4), message.number(8))
         var content = torrent.block(piece, begin, length)
-        if Int.random(in: 0..<10) == 0 { content[0] ^= 0x80 }
+        if Int.random(in: 0..<4) == 0 { content[0] ^= 0x80 }
         usleep(1000)
         try? peer.send(WireMessage.piece(piece, begin, content))
       }
@@ -103,8 +103,8 @@ struct DownloadUnderAttackTests {
     }
   }
 
-  @Test(.timeLimit(.minutes(2)), arguments: [false, true])
-  func completesBesideHundredsOfStallingConnections(shakesHands: Bool) async throws {
+  @Test(.timeLimit(.minutes(2)), arguments: Stalling.allCases)
+  func completesBesideHundredsOfStallingConnections(_ stalling: Stalling) async throws {
     try await withStage { stage in
       let torrent = TestTorrent(size: 4 << 20)
       let honest = try HonestSeeder(torrent, on: stage, closed: true)
@@ -114,8 +114,8 @@ struct DownloadUnderAttackTests {
       try leecher.download(path, into: target)
       let process = try #require(leecher.process)
       try await leecher.waitUntilListening(process)
-      let stalling = try await torrent.stall(at: leecher.address, shakingHands: shakesHands)
-      defer { for connection in stalling { connection.close() } }
+      let connections = try await torrent.stall(stalling, at: leecher.address)
+      defer { for connection in connections { connection.close() } }
       #expect(try #require(process.memory("VmHWM")) < 200 << 20)
       honest.open()
       try await eventually("the download is done", within: .seconds(60)) { try leecher.isComplete() }

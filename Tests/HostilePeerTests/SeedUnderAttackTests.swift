@@ -36,15 +36,15 @@ struct SeedUnderAttackTests {
     }
   }
 
-  /// Connections that say nothing, or only shake hands, and stay.
-  @Test(.timeLimit(.minutes(2)), arguments: [false, true])
-  func servesBesideHundredsOfStallingConnections(shakesHands: Bool) async throws {
+  /// Connections that say nothing, or only shake hands, or claim to be interested, and stay.
+  @Test(.timeLimit(.minutes(2)), arguments: Stalling.allCases)
+  func servesBesideHundredsOfStallingConnections(_ stalling: Stalling) async throws {
     try await withStage { stage in
       let torrent = TestTorrent(size: 4 << 20)
       let seed = try await torrent.seeded(on: stage)
       let process = try #require(seed.process)
-      let stalling = try await torrent.stall(at: seed.address, shakingHands: shakesHands)
-      defer { for connection in stalling { connection.close() } }
+      let connections = try await torrent.stall(stalling, at: seed.address)
+      defer { for connection in connections { connection.close() } }
       let target = try stage.folder.folder("target")
       let path = try torrent.write(to: stage.folder["again.torrent"])
       let leecher = ApusClient(on: stage, peers: [seed.address])
@@ -54,6 +54,11 @@ struct SeedUnderAttackTests {
       #expect(try #require(process.memory("VmHWM")) < 200 << 20)
     }
   }
+}
+
+/// How far connections go before they stall.
+enum Stalling: CaseIterable {
+  case silent, handshake, interested
 }
 
 extension TestTorrent {
@@ -72,12 +77,13 @@ extension TestTorrent {
   }
 
   /// Opens hundreds of connections that stay and do nothing more.
-  func stall(at address: TestAddress, shakingHands: Bool) async throws -> [Connection] {
+  func stall(_ stalling: Stalling, at address: TestAddress) async throws -> [Connection] {
     try await onThread {
       try (0..<400).map { _ in
         let connection = try Connection(to: address, from: TestNetwork.address())
         // The limits on connections may strike already.
-        if shakingHands { try? connection.send(WireMessage.handshake(infoHash: infoHash)) }
+        if stalling != .silent { try? connection.send(WireMessage.handshake(infoHash: infoHash)) }
+        if stalling == .interested { try? connection.send(WireMessage.message(2)) }
         return connection
       }
     }

@@ -111,6 +111,8 @@ extension PeerConnection {
   func setChoking(_ choking: Bool, on loop: isolated Loop) {
     guard choking != isChoking else { return }
     isChoking = choking
+    unchokedAt = choking ? nil : loop.now
+    uploadedAtUnchoke = uploaded
     send(on: loop) { buffer in
       if choking { buffer.appendChoke() } else { buffer.appendUnchoke() }
     }

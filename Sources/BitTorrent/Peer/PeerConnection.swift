@@ -37,6 +37,8 @@ final class PeerConnection: ReadinessHandler {
 
   // What it has and wants, what we told it.
   var has: Bitfield
+  /// How much of it we want and lack.
+  var interest: InterestCount
   var describedAt: Instant?
   var peerIsChoking = true
   var peerIsInterested = false
@@ -69,6 +71,8 @@ final class PeerConnection: ReadinessHandler {
   var unrequested = 0
   var rejects = 0
   var leafReads = 0
+  var unchokedAt: Instant?
+  var uploadedAtUnchoke: Int64 = 0
   var protocolComplaints = 0
   var openedAt: Instant
   var lastReceived: Instant
@@ -91,6 +95,7 @@ final class PeerConnection: ReadinessHandler {
     phase = isOutgoing ? .connecting : .greeting
     listening = isOutgoing ? remote : nil
     has = Bitfield(count: torrent.info.pieceCount)
+    interest = InterestCount(has: has, missing: has)
     window = RequestWindow(limit: torrent.context.configuration.requestQueue)
     down = RateMeter(now: now)
     up = RateMeter(now: now)

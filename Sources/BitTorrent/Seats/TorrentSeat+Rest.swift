@@ -156,7 +156,8 @@ extension TorrentSeat {
 extension Torrent {
   /// Whether nothing is under way and nothing to be done within the next seconds.
   func canRest(now: Instant) -> Bool {
-    guard state == .seeding, connections == 0, isLoaded, !isStopping, !wantsRetry, piecesInDisk == 0,
+    guard state == .seeding, durable.isFull, connections == 0, isLoaded, !isStopping, !wantsRetry,
+      piecesInDisk == 0,
       epoch.isIdle, flushQueue.isEmpty, announcers.allSatisfy(\.isQuiet)
     else { return false }
     return book.nextAttempt().map { $0.seconds(since: now) > 3 } ?? true

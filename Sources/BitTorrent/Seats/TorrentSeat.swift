@@ -71,9 +71,9 @@ final class TorrentSeat: AnnouncerOwner {
   // MARK: For announcers, while it rests
 
   var announceFacts: AnnounceFacts {
+    // Only what is complete rests: nothing is left.
     AnnounceFacts(
       uploaded: UInt64(past?.counters.uploaded ?? 0), downloaded: UInt64(past?.counters.downloaded ?? 0),
-      left: UInt64(max(0, outline.wantedBytes - outline.doneBytes)),
       wanted: min(200, context.configuration.peersPerTorrent))
   }
 

@@ -2,13 +2,29 @@ import EventLoop
 
 // Whom to upload to: the rounds of the choker, and what happens between them.
 extension Torrent {
-  /// Peers to upload to at once, by what the link has shown that it carries.
-  private var uploadSlots: Int { UploadSlots.count(rate: bestUpRate) }
+  /// Peers to upload to at once, by what the link has shown that it carries. A slot whose peer takes nothing
+  /// costs nothing: for each there are two more, so that a crowd that only claims to be interested does not
+  /// keep others waiting for its turns to end.
+  private var uploadSlots: Int { UploadSlots.count(rate: bestUpRate) + 2 * idleSlots }
 
-  /// The choker's round, if it is time for one.
+  /// The choker's round, if it is time for one; sooner while slots lie idle and somebody waits.
   func rechokeIfDue(on loop: isolated Loop) {
     bestUpRate = max(bestUpRate * 0.99, up.rate(now: loop.now))
-    if loop.now.seconds(since: lastRechoke) >= Choker.round { rechoke(on: loop) }
+    countIdleSlots(now: loop.now)
+    let isDue = loop.now.seconds(since: lastRechoke) >= Choker.round
+    if isDue || (idleSlots > 0 && somebodyWaits) { rechoke(on: loop) }
+  }
+
+  private func countIdleSlots(now: Instant) {
+    idleSlots = 0
+    somebodyWaits = false
+    forEachPeer { peer in
+      if peer.isChoking {
+        somebodyWaits = somebodyWaits || peer.peerIsInterested
+      } else if peer.takesNothing(now: now) {
+        idleSlots += 1
+      }
+    }
   }
 
   /// Decides anew who is unchoked.
@@ -41,5 +57,11 @@ extension PeerConnection {
     ChokerPeer(
       slot: slot, isInterested: peerIsInterested, isSnubbed: isSnubbed, downloadRate: down.rate(now: now),
       uploadRate: up.rate(now: now), uploaded: uploaded)
+  }
+
+  /// Whether it has asked for nothing in two seconds since it was unchoked.
+  func takesNothing(now: Instant) -> Bool {
+    guard let unchokedAt else { return false }
+    return uploaded == uploadedAtUnchoke && uploads.isEmpty && now.seconds(since: unchokedAt) > 2
   }
 }

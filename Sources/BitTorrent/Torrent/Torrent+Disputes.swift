@@ -16,7 +16,7 @@ extension Torrent {
     open.computed = blockDigests(write)
     if !badBlocks.isEmpty {
       convict(piece, open, badBlocks, on: loop)
-    } else if info.version.hasV2, open.leaves == nil, wantLeaves(piece) {
+    } else if Set(open.senders).count > 1, info.version.hasV2, open.leaves == nil, wantLeaves(piece) {
       open.disputedAt = loop.now
       askHashes(on: loop)
     } else {

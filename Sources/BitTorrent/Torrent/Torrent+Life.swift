@@ -99,9 +99,12 @@ extension Torrent {
       announcers = info.infoHashes.map { hash in
         Announcer(
           self, infoHash: hash, isV2Only: hash != info.infoHash, trackers: trackers,
-          isComplete: state == .seeding, context: context)
+          isComplete: have.isFull, context: context)
       }
-      for announcer in announcers { announcer.start(on: loop) }
+      for announcer in announcers {
+        if state == .seeding, !have.isFull { announcer.hasAllThatIsWanted(on: loop) }
+        announcer.start(on: loop)
+      }
     }
     connectMore(on: loop)
     seat?.settledIn(on: loop)
@@ -214,8 +217,9 @@ extension Torrent {
     for case let peer? in peers { peer.close(reason, on: loop) }
   }
 
-  /// Bytes that trackers are told are missing.
-  var bytesLeft: UInt64 { UInt64(max(0, selection.wantedBytes - selection.doneBytes)) }
+  /// Bytes that trackers are told are missing: of everything, so that whoever wants only a part is not
+  /// taken for a seed (BEP 21).
+  var bytesLeft: UInt64 { durable.isFull ? 0 : UInt64(max(1, info.contentLength - selection.doneBytes)) }
 
   /// How many peers a tracker is asked for.
   var peersWanted: Int { max(0, min(200, context.configuration.peersPerTorrent - connections)) }

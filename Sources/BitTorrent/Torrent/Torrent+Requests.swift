@@ -118,8 +118,7 @@ extension Torrent {
   // MARK: Interest
 
   func updateInterest(_ peer: PeerConnection, on loop: isolated Loop) {
-    let interesting = state == .downloading && picker.isInteresting(peer.has)
-    peer.setInterested(interesting, on: loop)
+    peer.setInterested(state == .downloading && peer.interest.isInterested, on: loop)
   }
 
   /// The peer's first description of what it has.
@@ -127,6 +126,7 @@ extension Torrent {
     picker.leave(peer.slot, has: peer.has)
     peer.has = field
     picker.join(peer.slot, has: field)
+    peer.interest = InterestCount(has: field, missing: picker.missing)
     if closeIfUseless(peer, on: loop) { return }
     updateInterest(peer, on: loop)
     askHashes(peer, on: loop)
@@ -134,6 +134,7 @@ extension Torrent {
 
   func gained(_ peer: PeerConnection, _ piece: Int, on loop: isolated Loop) {
     picker.peerGained(piece, peer.slot)
+    peer.interest.peerGained(piece, missing: picker.missing)
     if closeIfUseless(peer, on: loop) { return }
     askHashes(peer, on: loop)
     if !peer.isInterested {
@@ -144,6 +145,7 @@ extension Torrent {
 
   func lost(_ peer: PeerConnection, _ piece: Int, on loop: isolated Loop) {
     picker.peerLost(piece, peer.slot)
+    peer.interest.peerLost(piece, missing: picker.missing)
     updateInterest(peer, on: loop)
   }
 

@@ -75,6 +75,9 @@ final class Torrent: DeferredWork {
   var traffic = TrafficLog()
   var lastSecond: Instant
   var lastRechoke = Instant(nanoseconds: 0)
+  /// Unchoked peers that take nothing, and whether choked ones want something; counted every second.
+  var idleSlots = 0
+  var somebodyWaits = false
 
   init(
     _ metainfo: Metainfo, options: AddOptions, context: LoopContext, localPeerID: PeerID,
