@@ -26,13 +26,53 @@ final class AnnounceGate {
     }
   }
 
-  private struct Lane {
+  /// A row of tickets; those before `first` are gone.
+  private struct Row {
+    private var tickets: [Ticket] = []
+    private var first = 0
+
+    var next: Ticket? { first < tickets.count ? tickets[first] : nil }
+
+    mutating func append(_ ticket: Ticket) { tickets.append(ticket) }
+
+    mutating func dropNext() {
+      first += 1
+      guard first == tickets.count || first >= 1024 else { return }
+      tickets.removeFirst(first)
+      first = 0
+    }
+  }
+
+  /// What goes to one host.
+  private final class Lane {
     var running = 0
     var tokens: Double
     var refilled: Instant
-    /// Those that wait, in order; those before `first` are gone.
-    var waiting: [Ticket] = []
-    var first = 0
+    var waiting = Row()
+    /// Those that say goodbye go first and do not wait for tokens.
+    var leaving = Row()
+
+    init(tokens: Double, now: Instant) {
+      self.tokens = tokens
+      refilled = now
+    }
+
+    /// The next that may begin; those that were given up are dropped on the way.
+    func next(_ limits: Limits) -> Ticket? {
+      while let ticket = leaving.next {
+        guard ticket.start == nil || running < limits.concurrent else { return nil }
+        leaving.dropNext()
+        if ticket.start != nil { return ticket }
+      }
+      while let ticket = waiting.next {
+        guard ticket.start == nil || running < limits.concurrent && tokens >= 1 else { return nil }
+        waiting.dropNext()
+        guard ticket.start != nil else { continue }
+        tokens -= 1
+        return ticket
+      }
+      return nil
+    }
   }
 
   let limits: Limits
@@ -51,15 +91,10 @@ final class AnnounceGate {
     _ url: String, isLast: Bool, on loop: isolated Loop, start: @escaping (isolated Loop) -> Void
   ) -> Ticket {
     let ticket = Ticket(Self.host(of: url), start)
-    var lane = lanes[ticket.host] ?? Lane(tokens: limits.burst, refilled: loop.now)
-    if isLast { lane.tokens = max(lane.tokens, 0) + 1 }
-    if isLast, lane.waiting.count > lane.first {
-      lane.waiting.insert(ticket, at: lane.first)
-    } else {
-      lane.waiting.append(ticket)
-    }
-    waiting += 1
+    let lane = lanes[ticket.host] ?? Lane(tokens: limits.burst, now: loop.now)
     lanes[ticket.host] = lane
+    if isLast { lane.leaving.append(ticket) } else { lane.waiting.append(ticket) }
+    waiting += 1
     advance(ticket.host, on: loop)
     return ticket
   }
@@ -84,34 +119,23 @@ final class AnnounceGate {
   }
 
   private func advance(_ host: Substring, on loop: isolated Loop) {
-    guard var lane = lanes[host] else { return }
+    guard let lane = lanes[host] else { return }
     let now = loop.now
-    lane.tokens = min(
-      limits.burst, lane.tokens + max(0, now.seconds(since: lane.refilled)) * limits.perSecond)
+    let rested = max(0, now.seconds(since: lane.refilled))
+    lane.tokens = min(limits.burst, lane.tokens + rested * limits.perSecond)
     lane.refilled = now
-    var starting: [Ticket] = []
-    while lane.first < lane.waiting.count {
-      let ticket = lane.waiting[lane.first]
-      if ticket.start != nil {
-        guard lane.running < limits.concurrent, lane.tokens >= 1 else { break }
-        lane.running += 1
-        lane.tokens -= 1
-        waiting -= 1
-        running += 1
-        mostRunning = max(mostRunning, running)
-        ticket.isRunning = true
-        starting.append(ticket)
-      }
-      lane.first += 1
+    // What starts may end at once and come back here.
+    while let ticket = lane.next(limits) {
+      lane.running += 1
+      waiting -= 1
+      running += 1
+      mostRunning = max(mostRunning, running)
+      ticket.isRunning = true
+      ticket.start.take()?(loop)
     }
-    if lane.first == lane.waiting.count || lane.first > 1000 {
-      lane.waiting.removeFirst(lane.first)
-      lane.first = 0
+    if lane.running == 0, lane.waiting.next == nil, lane.leaving.next == nil, lane.tokens >= limits.burst {
+      lanes[host] = nil
     }
-    let isIdle = lane.running == 0 && lane.waiting.isEmpty && lane.tokens >= limits.burst
-    lanes[host] = isIdle ? nil : lane
-    // What starts may end at once and come back here: the lane is in order by now.
-    for ticket in starting { ticket.start.take()?(loop) }
   }
 
   /// The authority of a URL: what stands between `//` and the next slash.

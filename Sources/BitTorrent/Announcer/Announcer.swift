@@ -105,7 +105,16 @@ final class Announcer {
   /// Tells the trackers that we leave; `isStopped` becomes true once that is through.
   func stop(on loop: isolated Loop) {
     isWaitingToStop = list.owesCompletion
-    if !isWaitingToStop { carryOut(list.stop(), on: loop) }
+    guard !isWaitingToStop else { return }
+    // Who was not even asked yet does not know us and needs no goodbye.
+    let unsent = tickets.keys.filter { transfers[$0] == nil && !list.trackers[$0].isStarted }
+    for action in list.stop() {
+      if case .announce(let index, _, _) = action, unsent.contains(index) {
+        list.failed(index, "", now: seconds(loop), using: &random)
+      } else {
+        carryOut([action], on: loop)
+      }
+    }
   }
 
   /// Gives up whatever is under way.
