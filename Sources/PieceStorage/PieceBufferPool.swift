@@ -10,6 +10,12 @@ public final class PieceBufferPool: Sendable {
     var free: [Allocation] = []
     var freeBytes = 0
     var usedBytes = 0
+    var peakBytes = 0
+
+    mutating func use(_ bytes: Int) {
+      usedBytes += bytes
+      peakBytes = max(peakBytes, usedBytes + freeBytes)
+    }
   }
 
   /// Bytes that the pool may hold, in use or kept for reuse.
@@ -28,6 +34,9 @@ public final class PieceBufferPool: Sendable {
   /// Bytes in buffers that are in use now, rounded up to pages.
   public var usedBytes: Int { state.withLock { $0.usedBytes } }
 
+  /// The most bytes that the pool ever held, those kept for reuse included.
+  public var peakBytes: Int { state.withLock { $0.peakBytes } }
+
   /// A buffer of `count` bytes with arbitrary content, or `nil` if that would exceed the limit: wait
   /// until one is dropped. While none is in use one is always given, however large, so that pieces
   /// above the limit can be fetched at all.
@@ -40,7 +49,7 @@ public final class PieceBufferPool: Sendable {
       {
         let allocation = state.free.remove(at: index)
         state.freeBytes -= allocation.capacity
-        state.usedBytes += allocation.capacity
+        state.use(allocation.capacity)
         return (allocation, [])
       }
       guard state.usedBytes == 0 || state.usedBytes + capacity <= limit else { return (nil, []) }
@@ -50,7 +59,7 @@ public final class PieceBufferPool: Sendable {
         state.freeBytes -= allocation.capacity
         surplus.append(allocation)
       }
-      state.usedBytes += capacity
+      state.use(capacity)
       return unsafe (Allocation(capacity: capacity), surplus)
     }
     for allocation in surplus { unsafe free(allocation.address) }

@@ -41,10 +41,10 @@ extension PeerConnection {
       writeStalledSince = nil
     }
     if sendQueue.isEmpty {
-      watcher?.watch(for: .readable)
+      watcher?.watch(for: readInterest)
     } else {
       if writeStalledSince == nil { writeStalledSince = loop.now }
-      watcher?.watch(for: [.readable, .writable])
+      watcher?.watch(for: readInterest.union(.writable))
     }
     readMore(on: loop)
   }

@@ -9,7 +9,7 @@ import PieceStorage
 /// One peer of one torrent over TCP. Confined to the torrent's loop.
 ///
 /// Files: +Receiving (socket to messages), +Messages (what each message does), +Requests (what we ask
-/// for), +Uploading (what is asked of us), +Sending (messages to socket).
+/// for), +Uploading (what is asked of us), +Sending (messages to socket), +Limits (waiting for a turn).
 final class PeerConnection: ReadinessHandler {
   /// How far the connection is.
   enum Phase {
@@ -56,6 +56,7 @@ final class PeerConnection: ReadinessHandler {
 
   // What it asks for.
   var uploads = UploadQueue()
+  var rates = PeerRates()
 
   // Bytes on the way.
   var partial = PartialMessage()
@@ -158,6 +159,7 @@ final class PeerConnection: ReadinessHandler {
     TCP.close(descriptor)
     sendQueue.removeAll()
     uploads.removeAll()
+    leaveLines(wasOpen: wasOpen)
     torrent.closed(self, reason, wasOpen: wasOpen, on: loop)
   }
 }

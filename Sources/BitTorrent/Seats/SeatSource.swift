@@ -49,6 +49,8 @@ final class TorrentPast {
   var traffic = TrafficLog()
   var book = PeerBook()
   var trackerMessage: String?
+  /// Its own limits, if they are not those that it was added with.
+  var limits: RateLimits?
   var bestUpRate = 0.0
   var announcers: [Announcer] = []
   /// Ends the wait for trackers that do not hear the goodbye.

@@ -38,6 +38,11 @@ extension TorrentSeat {
     }
   }
 
+  /// Changes the torrent's own limits.
+  func set(limits: RateLimits, on loop: isolated Loop) {
+    if let torrent { torrent.set(limits: limits, on: loop) } else { makePast().limits = limits }
+  }
+
   func retry(on loop: isolated Loop) {
     if let torrent {
       torrent.retry(on: loop)

@@ -165,13 +165,18 @@ extension Torrent {
 
   /// What is worth remembering; `nil` if nothing is.
   func memories() -> TorrentPast? {
-    guard !announcers.isEmpty || !book.isBlank || counters.isUsed || trackerMessage != nil else { return nil }
+    let limits = rates?.limits ?? RateLimits()
+    guard
+      !announcers.isEmpty || !book.isBlank || counters.isUsed || trackerMessage != nil
+        || limits != options.limits
+    else { return nil }
     let past = TorrentPast()
     past.counters = counters
     past.traffic = traffic
     past.book = book
     past.trackerMessage = trackerMessage
     past.bestUpRate = bestUpRate
+    past.limits = limits == options.limits ? nil : limits
     past.announcers = announcers
     return past
   }
@@ -183,6 +188,7 @@ extension Torrent {
     book = past.book
     trackerMessage = past.trackerMessage
     bestUpRate = past.bestUpRate
+    if let limits = past.limits { rates = TorrentRates(limits) }
     announcers = past.announcers
     for announcer in announcers { announcer.owner = self }
   }

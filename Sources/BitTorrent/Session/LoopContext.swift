@@ -19,6 +19,8 @@ final class LoopContext {
   let pieces: PieceBufferPool
   /// Memory of blocks on their way out.
   let uploads: PieceBufferPool
+  /// What limits there are, and who waits because of them.
+  let limits: LoopLimits
   /// Spreads announces out.
   let gate: AnnounceGate
   /// What we call ourselves, and the port that we are at, for trackers and peers; 0 if at none.
@@ -60,12 +62,14 @@ final class LoopContext {
     openFiles = OpenFiles(limit: configuration.openFiles)
     pieces = PieceBufferPool(limit: configuration.pendingPieceBytes)
     uploads = PieceBufferPool(limit: configuration.uploadBytes)
+    limits = LoopLimits(configuration, on: loop)
   }
 
   /// Takes a torrent in; its clock starts.
   func add(_ torrent: Torrent, on loop: isolated Loop) {
     torrent.place = torrents.count
     torrents.append(torrent)
+    torrent.applyLimits(on: loop)
     keepTime(on: loop)
   }
 
@@ -180,7 +184,22 @@ final class LoopContext {
   func close(on loop: isolated Loop) {
     ticker?.close()
     ticker = nil
+    limits.close()
     http.close(on: loop)
+  }
+
+  // MARK: Limits
+
+  /// Changes the limits that all torrents share.
+  func set(_ limits: RateLimits, on loop: isolated Loop) {
+    self.limits.set(limits, on: loop)
+    limitsChanged(on: loop)
+  }
+
+  /// The limits have changed: everyone takes its share anew, and who waits asks again. O(torrents).
+  func limitsChanged(on loop: isolated Loop) {
+    limits.emptyLines()
+    for torrent in torrents { torrent.applyLimits(on: loop) }
   }
 }
 

@@ -23,6 +23,13 @@ public struct SessionConfiguration: Sendable {
   public var halfOpen = 20
   /// Blocks that one peer may have requested and not yet received; told to peers as `reqq` (BEP 10).
   public var requestQueue = 2000
+  /// Bytes of payload a second that all torrents together may receive and send; `nil` for no limit. Split
+  /// evenly over the loops.
+  public var downloadLimit: Int?
+  /// See `downloadLimit`.
+  public var uploadLimit: Int?
+  /// How peers on the local network are limited.
+  public var localPeers = LocalPeers.limited
   /// What peers are told that this is (BEP 10 `v`).
   public var clientName = "Apus 0.1.0"
   /// The start of the peer id (BEP 20).

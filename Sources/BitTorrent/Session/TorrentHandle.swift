@@ -19,6 +19,11 @@ public struct TorrentHandle: Sendable {
     await seat.loop.perform { loop in seat.value(on: loop).retry(on: loop) }
   }
 
+  /// Changes the torrent's own limits, from now on; those of the session hold beside them.
+  public func set(limits: RateLimits) async {
+    await seat.loop.perform { loop in seat.value(on: loop).set(limits: limits, on: loop) }
+  }
+
   /// Tells the torrent of peers.
   public func add(peers: [Endpoint]) async {
     await seat.loop.perform { loop in seat.value(on: loop).add(peers: peers, on: loop) }

@@ -7,14 +7,19 @@ import PieceStorage
 // What to ask a peer for, and what happens to requests that are not answered.
 extension Torrent {
   /// Tops up what a peer has been asked for, to the depth that its rate and round trip call for.
-  func fillRequests(_ peer: PeerConnection, on loop: isolated Loop) {
+  /// Under a limit only what that allows, or what the peer's `turn` is for.
+  func fillRequests(_ peer: PeerConnection, turn: Int? = nil, on loop: isolated Loop) {
     guard peer.phase == .open, peer.isInterested, state == .downloading else { return }
     if peer.peerIsChoking, peer.allowedFast.isEmpty { return }
     let depth = peer.window.depth
     let outstanding = picker.outstanding(peer.slot)
-    let room = depth - outstanding
+    var room = depth - outstanding
     // Few large batches: a top-up waits until a quarter of the depth is free.
     guard room > 0, outstanding == 0 || room * 4 >= depth else { return }
+    if let share = peer.rates.shares.requests {
+      guard let allowed = turn ?? peer.requestAllowance(share, on: loop) else { return }
+      room = min(room, allowed / Block.size)
+    }
     picker.options.maximumOpenPieces = openPieceLimit
     peer.blocksToPick.removeAll(keepingCapacity: true)
     picker.pick(
@@ -26,6 +31,9 @@ extension Torrent {
       return
     }
     if outstanding == 0 { peer.lastBlock = loop.now }
+    if let share = peer.rates.shares.requests {
+      share.spend(peer.blocksToPick.reduce(0) { $0 + geometry.length($1) })
+    }
     peer.asked.add(peer.blocksToPick.count, at: loop.now)
     peer.send(on: loop) { buffer in
       for block in peer.blocksToPick { buffer.append(request: geometry.request(block)) }
@@ -79,6 +87,7 @@ extension Torrent {
       picker.released(block, by: peer.slot)
     else { return }
     closeIfIdle(block)
+    peer.rates.shares.requests?.refund(request.length)
     _ = peer.asked.answered()
     peer.allowedFast.removeAll { $0 == Int32(request.piece) }
     peer.rejects += 1
@@ -88,7 +97,9 @@ extension Torrent {
 
   /// What the peer was asked for goes back to everyone.
   func releaseAll(_ peer: PeerConnection, on loop: isolated Loop) {
-    peer.late += picker.outstanding(peer.slot)
+    let count = picker.outstanding(peer.slot)
+    peer.late += count
+    peer.rates.shares.requests?.refund(count * Block.size)
     picker.dropAll(of: peer.slot)
     peer.asked.clear()
     closeIdlePieces()

@@ -27,11 +27,6 @@ extension Torrent {
     context.disk.submit(read)
   }
 
-  /// Blocks that are ours could not be read: the disk or somebody else is at fault, not the peer.
-  func readFailed(_ error: StorageError, on loop: isolated Loop) {
-    halt("\(error)", on: loop)
-  }
-
   func uploaded(_ count: Int, now: Instant) {
     counters.uploaded += Int64(count)
     up.add(count, now: now)

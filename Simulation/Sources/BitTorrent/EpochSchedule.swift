@@ -1,0 +1,1 @@
+../../../Sources/BitTorrent/Torrent/EpochSchedule.swift

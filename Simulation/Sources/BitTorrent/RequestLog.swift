@@ -1,0 +1,1 @@
+../../../Sources/BitTorrent/Peer/RequestLog.swift
