@@ -11,7 +11,7 @@ SOURCES := Package.swift $(wildcard Sources Tests Fuzz/Package.swift Fuzz/Source
 	Benchmarks/Sources)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint format fuzz bench crash-test install uninstall clean
+.PHONY: help setup build demo test lint format fuzz bench bench-micro crash-test install uninstall clean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ fuzz: setup ## fuzz every parser for a while: SECONDS=30 each
 
 bench: build ## measure beside others with the kit in BENCH_KIT=../shared/bench; ROUNDS=5 ONLY=text
 	@scripts/bench --rounds $(ROUNDS) --only "$(ONLY)"
+
+bench-micro: setup ## measure single parts: times, allocations, retains, instructions; ONLY=text
+	@scripts/bench-micro --only "$(ONLY)"
 
 crash-test: setup ## kill a downloader N=25 times, until the download is done
 	@scripts/crash-test $(N)

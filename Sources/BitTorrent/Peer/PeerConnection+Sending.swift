@@ -42,6 +42,7 @@ extension PeerConnection {
     }
     if sendQueue.isEmpty {
       watcher?.watch(for: readInterest)
+      torrent.context.freedMemory(on: loop)
     } else {
       if writeStalledSince == nil { writeStalledSince = loop.now }
       watcher?.watch(for: readInterest.union(.writable))

@@ -48,11 +48,15 @@ extension PeerConnection {
   }
 
   /// Has the next batch read if the socket will soon want it; under a limit what that allows, or what the
-  /// peer's `turn` is for.
-  func readMore(turn: Int? = nil, on loop: isolated Loop) {
+  /// peer's `turn` is for. While others wait for memory it waits behind them, until it `isFed`.
+  func readMore(turn: Int? = nil, isFed: Bool = false, on loop: isolated Loop) {
     guard phase == .open, !uploads.isEmpty, uploads.reading == 0,
       sendQueue.byteCount < Self.sendWatermark
     else { return }
+    guard isFed || !torrent.context.hasStarved else {
+      torrent.context.starved(self, on: loop)
+      return
+    }
     // As much as the peer takes in a tenth of a second: a slow peer does not hold a MiB of memory.
     let rate = up.rate(now: loop.now)
     var bytes = min(Self.sendWatermark, max(64 << 10, Int(rate / 10)))
@@ -71,9 +75,10 @@ extension PeerConnection {
     uploads.reading -= 1
     guard phase == .open else { return }
     guard let buffer = read.buffer else {
-      // No memory for them now: they wait for the next turn.
+      // No memory for them now: they wait until others have sent what they hold.
       rates.shares.uploads?.refund(read.blocks.reduce(0) { $0 + $1.length })
       uploads.putBack(read.blocks.map { BlockRequest(piece: $0.piece, begin: $0.begin, length: $0.length) })
+      torrent.context.starved(self, on: loop)
       return
     }
     for block in read.blocks where block.offset == nil {

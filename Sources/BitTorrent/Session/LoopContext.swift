@@ -5,7 +5,7 @@ import PieceStorage
 import Transfer
 
 /// What the torrents of one loop share: buffers, the HTTP client, the clockwork. Confined to its loop.
-final class LoopContext {
+final class LoopContext: DeferredWork {
   /// Bytes taken from a socket by one read. Large, so that a wake-up handles many blocks; small enough
   /// to stay in the processor's cache until the blocks are copied to their pieces.
   static let receiveSize = 256 << 10
@@ -21,6 +21,10 @@ final class LoopContext {
   let uploads: PieceBufferPool
   /// What limits there are, and who waits because of them.
   let limits: LoopLimits
+  /// Peers whose blocks found no memory, the one that waits for longest first.
+  private var starving = TurnQueue<PeerConnection>()
+  /// How many of them may try again at the end of this wake-up.
+  private var freed = 0
   /// Spreads announces out.
   let gate: AnnounceGate
   /// What we call ourselves, and the port that we are at, for trackers and peers; 0 if at none.
@@ -95,6 +99,8 @@ final class LoopContext {
   }
 
   private func tick(on loop: isolated Loop) {
+    // Memory is also freed by peers that go.
+    freedMemory(on: loop)
     for torrent in torrents {
       ticks += 1
       torrent.tick(on: loop)
@@ -186,6 +192,40 @@ final class LoopContext {
     ticker = nil
     limits.close()
     http.close(on: loop)
+  }
+
+  // MARK: Memory for uploads
+
+  /// Whether peers wait for memory.
+  var hasStarved: Bool { !starving.isEmpty }
+
+  /// There is no memory for the blocks of a peer now: it waits in line.
+  func starved(_ peer: PeerConnection, on loop: isolated Loop) {
+    guard !peer.uploads.isStarved else { return }
+    peer.uploads.isStarved = true
+    starving.append(peer)
+    if uploads.usedBytes == 0 { freedMemory(on: loop) }
+  }
+
+  /// A peer has sent what it held. Once that is given back another one may try.
+  func freedMemory(on loop: isolated Loop) {
+    guard hasStarved else { return }
+    if freed == 0 { loop.atEndOfWakeUp(self) }
+    freed += 1
+  }
+
+  func endOfWakeUp(on loop: isolated Loop) {
+    let count = freed
+    freed = 0
+    for _ in 0..<count { feed(on: loop) }
+  }
+
+  private func feed(on loop: isolated Loop) {
+    while let peer = starving.removeFirst() {
+      peer.uploads.isStarved = false
+      guard peer.phase == .open, !peer.uploads.isEmpty else { continue }
+      return peer.readMore(isFed: true, on: loop)
+    }
   }
 
   // MARK: Limits

@@ -8,9 +8,9 @@ public struct SessionConfiguration: Sendable {
   public var loops = 1
   /// Threads that read, write and hash; one of them is often waiting for a sync.
   public var diskThreads = 3
-  /// Bytes of pieces that may be in memory, gathered or on their way to the disk, per loop. One piece is
-  /// always allowed.
-  public var pendingPieceBytes = 64 << 20
+  /// Bytes of pieces that may be in memory, gathered or on their way to the disk, per loop. Six
+  /// pieces are always allowed, so that large ones do not wait for each other.
+  public var pendingPieceBytes = 40 << 20
   /// Bytes of blocks that may be in memory on their way to peers, per loop.
   public var uploadBytes = 32 << 20
   /// Files that are kept open, per loop.

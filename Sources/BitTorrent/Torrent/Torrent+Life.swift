@@ -118,6 +118,7 @@ extension Torrent {
       if !selection.wants(piece) || !canVerify(piece) { picker.want(piece, .skip, cancels: &cancels) }
     }
     openPieces = []
+    context.pieces.raise(to: 6 * info.pieceLength)
   }
 
   /// Pieces of padding alone need nobody to send them.

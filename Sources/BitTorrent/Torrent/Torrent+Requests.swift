@@ -36,6 +36,7 @@ extension Torrent {
     }
     peer.asked.add(peer.blocksToPick.count, at: loop.now)
     peer.send(on: loop) { buffer in
+      buffer.reserveCapacity(buffer.count + peer.blocksToPick.count * BlockRequest.frameByteCount)
       for block in peer.blocksToPick { buffer.append(request: geometry.request(block)) }
     }
   }

@@ -21,6 +21,7 @@ extension Torrent {
       read.cancel()
       receiver.value(on: loop).readDone(read, on: loop)
     }
+    read.reserve(requests.count)
     for request in requests {
       read.append(piece: request.piece, begin: request.begin, length: request.length)
     }
