@@ -24,6 +24,10 @@ public struct Resumption: Sendable {
   public private(set) var doubtful: Bitfield
   /// Files that somebody changed: all of their pieces are doubtful.
   public private(set) var changedFiles: [Int] = []
+  /// Whether the journal vouches for all that it says: nothing has to be looked at or recorded anew.
+  public var isSettled: Bool {
+    journal == .closed && doubtful.isEmpty && changedFiles.isEmpty && altered.isEmpty
+  }
   /// Files as they were found, by place.
   let observed: [Int: FileIdentity]
   /// Places that are not as they were last synced.

@@ -129,3 +129,8 @@ extension Program {
       Demo.self,
     ])
 }
+
+extension Failure: CustomStringConvertible {
+  /// The line.
+  var description: String { message }
+}

@@ -139,6 +139,42 @@ import Testing
     }
   }
 
+  @Test(.timeLimit(.minutes(1)))
+  func manyTorrentsAreSeededFromOneFolder() async throws {
+    try await withStage { stage in
+      let source = try stage.folder.folder("source")
+      let torrents = try stage.folder.folder("torrents")
+      for number in 0..<20 {
+        let path = "\(source)/\(number).bin"
+        try writeFile([UInt8](repeating: UInt8(number), count: 50_000 + number), path)
+        try await ApusClient.succeed(
+          ["create", path, "-o", "\(torrents)/\(number).torrent", "--quiet"], on: stage)
+      }
+      let seeder = ApusClient(on: stage)
+      // Checked at the first start, known at the second.
+      for round in 0..<2 {
+        let seed = try seeder.start(
+          ["seed", "--torrents", torrents, "--dir", source, "--listen", "\(seeder.address)"])
+        try await seeder.waitUntilListening(seed)
+        for number in [3, 17] {
+          let target = try stage.folder.folder("target-\(round)")
+          try await ApusClient.succeed(
+            [
+              "download", "\(torrents)/\(number).torrent", "--dir", target, "--listen",
+              "\(TestNetwork.address())", "--peer", "\(seeder.address)", "--quiet",
+            ], on: stage)
+          #expect(try readFile("\(target)/\(number).bin") == readFile("\(source)/\(number).bin"))
+        }
+        seed.kill(SIGINT)
+        #expect(try await seed.waitForExit(within: .seconds(5)) == .exited(130))
+      }
+      let elsewhere = try stage.folder.folder("elsewhere")
+      let wrong = try await ApusClient.run(["seed", "--torrents", torrents, "--dir", elsewhere], on: stage)
+      #expect(wrong.status == .exited(1))
+      #expect(wrong.errors.contains("no file of '0.bin' is in"))
+    }
+  }
+
   @Test(arguments: [(SIGINT, 130), (SIGTERM, 143), (SIGHUP, 130)] as [(Int32, Int32)])
   func aSignalStopsCleanly(signal: Int32, code: Int32) async throws {
     try await withStage { stage in

@@ -36,6 +36,9 @@ struct PeerBook {
   /// Peers that are known.
   var count: Int { entries.count }
 
+  /// Whether nothing is written in it.
+  var isBlank: Bool { entries.isEmpty && bannedEndpoints.isEmpty && bannedAddresses.isEmpty }
+
   /// Writes down an address. Addresses that cannot be a peer's are passed over, as are banned ones.
   mutating func add(_ endpoint: Endpoint, from source: Source, isV2Only: Bool = false) {
     guard endpoint.port != 0, !endpoint.address.isUnspecified, !endpoint.address.isMulticast,

@@ -60,13 +60,13 @@ final class Listener: ReadinessHandler {
   func greeted(_ incoming: IncomingConnection, _ handshake: Handshake) {
     forget(incoming)
     let descriptor = incoming.release()
-    guard let torrent = registry.find(handshake.infoHash) else {
+    guard let seat = registry.find(handshake.infoHash) else {
       TCP.close(descriptor)
       return
     }
     let remote = incoming.remote
-    torrent.loop.post { loop in
-      torrent.value(on: loop).accept(descriptor, from: remote, handshake, on: loop)
+    seat.loop.post { loop in
+      seat.value(on: loop).accept(descriptor, from: remote, handshake, on: loop)
     }
   }
 

@@ -1,5 +1,6 @@
 import Addresses
 import EventLoop
+import PeerProtocol
 import PieceStorage
 import Transfer
 
@@ -24,14 +25,40 @@ final class LoopContext: DeferredWork {
   private var starving = TurnQueue<PeerConnection>()
   /// How many of them may try again at the end of this wake-up.
   private var freed = 0
-  /// Connections of all torrents, half-open ones included.
+  /// Spreads announces out.
+  let gate: AnnounceGate
+  /// What we call ourselves, and the port that we are at, for trackers and peers; 0 if at none.
+  let peerID: PeerID
+  let listeningPort: UInt16
+  /// Connections of all torrents, half-open ones and those that wait for their torrent included.
   var connections = 0
+  /// Torrents that are awake: those that the clock ticks for.
   private(set) var torrents: [Torrent] = []
+  /// Ticks that torrents were given, for tests.
+  private(set) var ticks = 0
+  /// Seats whose state has changed since somebody asked.
+  private var noted: [TorrentSeat] = []
+  /// Seats that wait for their turn to be read, those before `firstQueued` being gone.
+  private var queued: [TorrentSeat] = []
+  private var firstQueued = 0
+  private var turns = 0
+  private var isGivingTurns = false
+  private var alarms: AlarmWheel<TorrentSeat>
   private var ticker: LoopTimer?
 
-  init(_ configuration: SessionConfiguration, disk: DiskPool, on loop: isolated Loop) {
+  /// Seats that may be read and looked at at the same time.
+  private static let turnLimit = 32
+
+  init(
+    _ configuration: SessionConfiguration, disk: DiskPool, peerID: PeerID, listeningPort: UInt16,
+    on loop: isolated Loop
+  ) {
     self.configuration = configuration
     self.disk = disk
+    self.peerID = peerID
+    self.listeningPort = listeningPort
+    gate = AnnounceGate(configuration.announces)
+    alarms = AlarmWheel(now: loop.now)
     var options = HTTPClientOptions()
     options.source = configuration.source
     http = HTTPClient(on: loop, options: options)
@@ -44,26 +71,119 @@ final class LoopContext: DeferredWork {
 
   /// Takes a torrent in; its clock starts.
   func add(_ torrent: Torrent, on loop: isolated Loop) {
+    torrent.place = torrents.count
     torrents.append(torrent)
     torrent.applyLimits(on: loop)
+    keepTime(on: loop)
+  }
+
+  /// Lets go of a torrent. O(1).
+  func remove(_ torrent: Torrent) {
+    guard torrent.place >= 0, let last = torrents.popLast() else { return }
+    if last !== torrent {
+      torrents[torrent.place] = last
+      last.place = torrent.place
+    }
+    torrent.place = -1
+  }
+
+  // MARK: The clock
+
+  /// Starts the clock if it does not run: something is to happen with time.
+  func keepTime(on loop: isolated Loop) {
     guard ticker == nil else { return }
     let me = Confined(self, on: loop)
-    let ticker = loop.timer { loop in
-      let context = me.value(on: loop)
-      // Memory is also freed by peers that go.
-      context.freedMemory(on: loop)
-      for torrent in context.torrents { torrent.tick(on: loop) }
-    }
+    let ticker = loop.timer { loop in me.value(on: loop).tick(on: loop) }
     ticker.set(every: 0.5)
     self.ticker = ticker
   }
 
-  /// Lets go of a torrent.
-  func remove(_ torrent: Torrent) {
-    torrents.removeAll { $0 === torrent }
-    guard torrents.isEmpty else { return }
+  private func tick(on loop: isolated Loop) {
+    // Memory is also freed by peers that go.
+    freedMemory(on: loop)
+    for torrent in torrents {
+      ticks += 1
+      torrent.tick(on: loop)
+      torrent.seat?.restIfQuiet(on: loop)
+    }
+    for alarm in alarms.advance(to: loop.now) { alarm.element.rang(alarm.second, on: loop) }
+    gate.tick(on: loop)
+    guard torrents.isEmpty, alarms.count == 0, gate.waiting == 0 else { return }
     ticker?.close()
     ticker = nil
+  }
+
+  /// Whether the clock runs, for tests.
+  var isTicking: Bool { ticker != nil }
+
+  /// Wakes a seat at an instant; the second that it is told then.
+  func setAlarm(_ seat: TorrentSeat, at instant: Instant, on loop: isolated Loop) -> UInt64 {
+    keepTime(on: loop)
+    return alarms.add(seat, at: instant)
+  }
+
+  // MARK: Turns
+
+  /// Has a seat read its torrent: at once, or when others are done.
+  func queue(_ seat: TorrentSeat, on loop: isolated Loop) {
+    seat.hasTurn = true
+    queued.append(seat)
+    nextTurns(on: loop)
+  }
+
+  /// Seats that have a turn or wait for one.
+  var waitingForTurn: Int { turns + queued.count - firstQueued }
+
+  /// A seat has what it wanted of its turn.
+  func turnEnded(_ seat: TorrentSeat, on loop: isolated Loop) {
+    guard seat.hasTurn else { return }
+    seat.hasTurn = false
+    turns -= 1
+    if !isGivingTurns { nextTurns(on: loop) }
+  }
+
+  private func nextTurns(on loop: isolated Loop) {
+    isGivingTurns = true
+    defer { isGivingTurns = false }
+    while turns < Self.turnLimit, firstQueued < queued.count {
+      let seat = queued[firstQueued]
+      firstQueued += 1
+      turns += 1
+      seat.read(on: loop)
+    }
+    if firstQueued == queued.count {
+      queued = []
+      firstQueued = 0
+    }
+  }
+
+  // MARK: Changes
+
+  /// The state of a seat has changed.
+  func note(_ seat: TorrentSeat) {
+    guard !seat.isNoted else { return }
+    seat.isNoted = true
+    noted.append(seat)
+  }
+
+  /// The torrents that are awake, and those whose state has changed since the last call.
+  func changes(on loop: isolated Loop) -> [TorrentStatus] {
+    let changed = noted
+    noted = []
+    for seat in changed { seat.isNoted = false }
+    return torrents.map { $0.status(on: loop) }
+      + changed.lazy.filter { $0.torrent == nil && $0.phase != .ended }.map { $0.status(on: loop) }
+  }
+
+  /// Stops seats, then calls `done`.
+  func stop(
+    _ seats: [TorrentSeat], within seconds: Double, on loop: isolated Loop, done: @escaping () -> Void
+  ) {
+    let countdown = Confined(Countdown(seats.count + 1, done), on: loop)
+    for seat in seats {
+      seat.stop(within: seconds, on: loop) { loop in countdown.value(on: loop).down() }
+    }
+    countdown.value(on: loop).down()
   }
 
   /// Ends what the context itself runs.
@@ -120,6 +240,22 @@ final class LoopContext: DeferredWork {
   func limitsChanged(on loop: isolated Loop) {
     limits.emptyLines()
     for torrent in torrents { torrent.applyLimits(on: loop) }
+  }
+}
+
+/// Calls somebody when all of many have come to their end.
+private final class Countdown {
+  private var left: Int
+  private let done: () -> Void
+
+  init(_ count: Int, _ done: @escaping () -> Void) {
+    left = count
+    self.done = done
+  }
+
+  func down() {
+    left -= 1
+    if left == 0 { done() }
   }
 }
 

@@ -1,4 +1,5 @@
 public import Addresses
+public import Digest
 import EventLoop
 public import Metainfo
 import PeerProtocol
@@ -11,16 +12,14 @@ import Synchronization
 public final class Session: Sendable {
   private struct Life {
     var isStopped = false
-    var torrents: [TorrentHandle] = []
     var next = 0
   }
 
-  private let configuration: SessionConfiguration
-  private let peerID: PeerID
-  private let disk: DiskPool
-  private let loops: [Confined<LoopContext>]
+  let configuration: SessionConfiguration
+  let disk: DiskPool
+  let loops: [Confined<LoopContext>]
   private let listeners: [Confined<Listener>]
-  private let registry = TorrentRegistry()
+  let registry = TorrentRegistry()
   private let life = Mutex(Life())
 
   /// Where peers are awaited, with the ports that were given.
@@ -32,17 +31,20 @@ public final class Session: Sendable {
   /// - Throws: `SessionError.Code.cannotListen` when none does.
   public init(_ configuration: SessionConfiguration) async throws(SessionError) {
     self.configuration = configuration
-    peerID = PeerID.random(prefix: configuration.peerIDPrefix)
+    let peerID = PeerID.random(prefix: configuration.peerIDPrefix)
     let sockets = try Self.listen(configuration.listen)
     listening = sockets.map(\.bound)
     let disk = DiskPool(threads: configuration.diskThreads)
     self.disk = disk
+    let port = listening.first?.port ?? 0
     var loops: [Confined<LoopContext>] = []
     for index in 0..<max(1, configuration.loops) {
       let loop = Loop(name: "loop \(index)")
       loops.append(
         await loop.perform { loop in
-          Confined(LoopContext(configuration, disk: disk, on: loop), on: loop)
+          let context = LoopContext(
+            configuration, disk: disk, peerID: peerID, listeningPort: port, on: loop)
+          return Confined(context, on: loop)
         })
     }
     self.loops = loops
@@ -69,32 +71,40 @@ public final class Session: Sendable {
       return life.isStopped ? nil : loops[life.next % loops.count]
     }
     guard let context else { throw SessionError(.stopped, "the session has been stopped") }
-    let port = listening.first?.port ?? 0
-    let peerID = peerID
-    let torrent = await context.loop.perform { loop in
-      let context = context.value(on: loop)
-      let torrent = Torrent(
-        metainfo, options: options, context: context, localPeerID: peerID, listeningPort: port, now: loop.now)
-      return Confined(torrent, on: loop)
+    let outline = TorrentOutline(metainfo.info)
+    let seat = await context.loop.perform { loop in
+      let seat = TorrentSeat(
+        outline, source: SeatSource(options), number: 0, phase: .awake, context: context.value(on: loop))
+      return Confined(seat, on: loop)
     }
-    let hashes = metainfo.info.infoHashes
-    guard registry.insert(torrent, under: hashes) else {
-      throw SessionError(.duplicate, "\(metainfo.info.name) is in this session already")
+    guard registry.insert(seat, under: outline.infoHashes) else {
+      throw SessionError(.duplicate, "\(outline.name) is in this session already")
     }
-    let handle = TorrentHandle(infoHash: metainfo.info.infoHash, torrent: torrent)
-    life.withLock { $0.torrents.append(handle) }
-    await context.loop.perform { loop in
-      let torrent = torrent.value(on: loop)
-      torrent.context.add(torrent, on: loop)
-      torrent.start(on: loop)
-    }
-    return handle
+    await context.loop.perform { loop in seat.value(on: loop).start(metainfo, on: loop) }
+    return TorrentHandle(infoHash: outline.infoHash, seat: seat)
   }
+
+  /// The torrents that are awake, and those whose state has changed since the last call: for who watches
+  /// very many of them, most of which do nothing. The first call has those that were not complete.
+  public func changes() async -> [TorrentStatus] {
+    var statuses: [TorrentStatus] = []
+    for context in loops {
+      statuses += await context.loop.perform { loop in context.value(on: loop).changes(on: loop) }
+    }
+    return statuses
+  }
+
+  /// The torrent that an info-hash names.
+  public func torrent(_ infoHash: InfoHash) -> TorrentHandle? {
+    registry.find(infoHash).map { TorrentHandle(infoHash: infoHash, seat: $0) }
+  }
+
+  var isStopped: Bool { life.withLock(\.isStopped) }
 
   /// Takes a torrent out: peers are closed, trackers told, files left as they are.
   public func remove(_ handle: TorrentHandle, within seconds: Double = 3) async {
-    life.withLock { life in life.torrents.removeAll { $0.infoHash == handle.infoHash } }
-    await stop(handle, within: seconds)
+    registry.remove(await handle.hashes())
+    await handle.stop(within: seconds)
   }
 
   /// Changes the limits that all torrents share, from now on.
@@ -107,18 +117,28 @@ public final class Session: Sendable {
   /// Stops everything: what is written is made durable, trackers are told within the time given, and
   /// the threads end. Idempotent.
   public func stop(within seconds: Double = 3) async {
-    let torrents = life.withLock { life in
-      let torrents = life.isStopped ? nil : life.torrents
+    let wasStopped = life.withLock { life in
+      let wasStopped = life.isStopped
       life.isStopped = true
-      life.torrents = []
-      return torrents
+      return wasStopped
     }
-    guard let torrents else { return }
+    guard !wasStopped else { return }
     for listener in listeners {
       await listener.loop.perform { loop in listener.value(on: loop).stop() }
     }
+    let seats = registry.removeAll()
     await withTaskGroup { group in
-      for handle in torrents { group.addTask { await self.stop(handle, within: seconds) } }
+      for context in loops {
+        group.addTask {
+          let mine = seats.filter { $0.loop === context.loop }
+          await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
+            context.loop.post { loop in
+              let seats = mine.map { $0.value(on: loop) }
+              context.value(on: loop).stop(seats, within: seconds, on: loop) { done.resume() }
+            }
+          }
+        }
+      }
     }
     disk.stop()
     for context in loops {
@@ -126,11 +146,6 @@ public final class Session: Sendable {
       context.loop.stop()
       context.loop.join()
     }
-  }
-
-  private func stop(_ handle: TorrentHandle, within seconds: Double) async {
-    registry.remove(await handle.hashes())
-    await handle.stop(within: seconds)
   }
 
   private static func listen(_ endpoints: [Endpoint]) throws(SessionError) -> [(

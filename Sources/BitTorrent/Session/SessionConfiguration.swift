@@ -35,6 +35,11 @@ public struct SessionConfiguration: Sendable {
   /// The start of the peer id (BEP 20).
   public var peerIDPrefix = "-AP0100-"
 
+  /// Seconds without a peer after which a torrent of a batch that had some rests.
+  var restAfter = 30.0
+  /// How announces are spread out.
+  var announces = AnnounceGate.Limits()
+
   /// The defaults.
   public init() {}
 

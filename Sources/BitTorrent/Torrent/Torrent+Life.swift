@@ -97,7 +97,9 @@ extension Torrent {
     learn(options.peers, from: .user, on: loop)
     if announcers.isEmpty {
       announcers = info.infoHashes.map { hash in
-        Announcer(self, infoHash: hash, trackers: trackers, isComplete: have.isFull)
+        Announcer(
+          self, infoHash: hash, isV2Only: hash != info.infoHash, trackers: trackers,
+          isComplete: have.isFull, context: context)
       }
       for announcer in announcers {
         if state == .seeding, !have.isFull { announcer.hasAllThatIsWanted(on: loop) }
@@ -105,6 +107,7 @@ extension Torrent {
       }
     }
     connectMore(on: loop)
+    seat?.settledIn(on: loop)
   }
 
   private func makePicker(have: Bitfield) {
@@ -136,6 +139,7 @@ extension Torrent {
     if !wantsRetry { state = .stopped(reason: reason) }
     openPieces = []
     closePeers(.stopped, on: loop)
+    seat?.settledIn(on: loop)
   }
 
   /// The cause of a fault may be gone: looks at the disk again and goes on.
@@ -220,4 +224,12 @@ extension Torrent {
 
   /// How many peers a tracker is asked for.
   var peersWanted: Int { max(0, min(200, context.configuration.peersPerTorrent - connections)) }
+}
+
+extension Torrent: AnnouncerOwner {
+  var announceFacts: AnnounceFacts {
+    AnnounceFacts(
+      uploaded: UInt64(counters.uploaded), downloaded: UInt64(counters.downloaded), left: bytesLeft,
+      wanted: peersWanted)
+  }
 }

@@ -8,10 +8,15 @@ import PeerProtocol
 extension Torrent {
   /// New addresses, from a tracker or a person.
   func learn(
-    _ endpoints: [Endpoint], from source: PeerBook.Source, isV2Only: Bool = false, on loop: isolated Loop
+    _ endpoints: [Endpoint], from source: PeerBook.Source, isV2Only: Bool, on loop: isolated Loop
   ) {
     for endpoint in endpoints { book.add(endpoint, from: source, isV2Only: isV2Only) }
     connectMore(on: loop)
+  }
+
+  /// New addresses.
+  func learn(_ endpoints: [Endpoint], from source: PeerBook.Source, on loop: isolated Loop) {
+    learn(endpoints, from: source, isV2Only: false, on: loop)
   }
 
   /// Opens connections while there are peers worth trying and room for them.

@@ -12,6 +12,9 @@ import PieceStorage
 /// durable, announced), +Requests (what to ask for next), +Uploads, +Peers (whom to connect to and
 /// whom to drop), +Choking, +Hashes (BEP 52), +Announcing, +Limits, +Clock, +Status, +Life (start, stop, retry).
 final class Torrent: DeferredWork {
+  /// Its place in the session, and its index among those that are awake.
+  weak var seat: TorrentSeat?
+  var place = -1
   let info: Info
   let context: LoopContext
   let localPeerID: PeerID

@@ -14,6 +14,9 @@ struct TorrentCounters {
   var checkedPieces = 0
   /// Connections that ended, by reason.
   var closes: [CloseReason: Int] = [:]
+
+  /// Whether there is anything to tell.
+  var isUsed: Bool { downloaded != 0 || uploaded != 0 || checkedPieces != 0 || !closes.isEmpty }
 }
 
 /// What moved between us and the peers that have gone, bounded.

@@ -64,15 +64,9 @@ struct Seed: RunnableCommand {
       guard !found.isEmpty || !files.isEmpty else { throw Failure("no .torrent file in '\(torrents)'") }
       sources += found.map { "\(torrents)/\($0)" }
     }
+    if sources.count > SeedMany.threshold, !json { return try await seedMany(sources, scene) }
     var loaded: [Metainfo] = []
-    for source in sources {
-      guard case .file(let path) = TorrentSource(source) else {
-        throw Failure("'\(source)' is no torrent file; only 'apus download' takes URLs and magnet links")
-      }
-      let metainfo = try TorrentSource.load(path)
-      try checkPresence(metainfo.info)
-      loaded.append(metainfo)
-    }
+    for source in sources { loaded.append(try Self.load(source, directory)) }
     let session = try await Listening.session(at: listen, down: limitDown, up: limitUp)
     let settings = SwarmRun.Settings(
       goal: .none, json: json, quiet: quiet, eventInterval: eventInterval.seconds, retry: retry?.seconds)
@@ -85,8 +79,31 @@ struct Seed: RunnableCommand {
     return await run.run()
   }
 
+  /// Torrents that are read when they are needed, so that those that nobody wants take no memory.
+  private func seedMany(_ sources: [String], _ scene: Scene) async throws(Failure) -> ExitStatus {
+    var options = AddOptions(directory: directory)
+    options.peers = peers
+    let directory = directory
+    let batch = TorrentBatch(count: sources.count, options: options) { number in
+      try Self.load(sources[number], directory)
+    }
+    let session = try await Listening.session(at: listen, down: limitDown, up: limitUp)
+    var run = SeedMany(session, retry: retry?.seconds, quiet: quiet, scene)
+    try await run.add(batch)
+    return await run.run()
+  }
+
+  private static func load(_ source: String, _ directory: String) throws(Failure) -> Metainfo {
+    guard case .file(let path) = TorrentSource(source) else {
+      throw Failure("'\(source)' is no torrent file; only 'apus download' takes URLs and magnet links")
+    }
+    let metainfo = try TorrentSource.load(path)
+    try checkPresence(metainfo.info, in: directory)
+    return metainfo
+  }
+
   /// A wrong folder is a mistake, not a download to be started.
-  private func checkPresence(_ info: Info) throws(Failure) {
+  private static func checkPresence(_ info: Info, in directory: String) throws(Failure) {
     let files = info.files.lazy.filter { !$0.isPadding && $0.length > 0 }
     let isHere = files.contains { file in
       if case .file = FileSystem.kind(directory + "/" + file.path.joined(separator: "/")) {

@@ -26,9 +26,9 @@ import Testing
       let handle = try await leech.add(stage.metainfo, options)
       let status = try await handle.waitUntilComplete(within: 40)
       #expect(ContinuousClock.now - start > .milliseconds(40 * 200 / 3))
-      let (peak, closes) = await handle.torrent.loop.perform { loop in
-        let torrent = handle.torrent.value(on: loop)
-        return (torrent.context.pieces.peakBytes, torrent.counters.closes)
+      let (peak, closes) = await handle.seat.loop.perform { loop in
+        let seat = handle.seat.value(on: loop)
+        return (seat.context.pieces.peakBytes, seat.torrent?.counters.closes ?? [:])
       }
       #expect(peak > 0 && peak <= max(memory, 6 * stage.metainfo.info.pieceLength))
       #expect(status.wasted == 0)
