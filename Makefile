@@ -44,6 +44,7 @@ bench: build ## measure beside others with the kit in BENCH_KIT=../shared/bench;
 
 bench-micro: setup ## measure single parts: times, allocations, retains, instructions; ONLY=text
 	@scripts/bench-micro --only "$(ONLY)"
+
 simulate: ## run 1,000 peers, then SEEDS=1000 seeds of PEERS=50, in virtual time; ONLY=text
 	@$(SWIFT) build --package-path Simulation -c release -Xswiftc -enable-testing
 	@Simulation/.build/release/simulate --peers 1000 --only "$(ONLY)"
