@@ -5,13 +5,15 @@ N ?= 25
 SECONDS ?= 30
 ROUNDS ?= 5
 ONLY ?=
+PEERS ?= 50
+SEEDS ?= 1000
 
 SWIFT ?= swift
 SOURCES := Package.swift $(wildcard Sources Tests Fuzz/Package.swift Fuzz/Sources Benchmarks/Package.swift \
-	Benchmarks/Sources)
+	Benchmarks/Sources Simulation/Package.swift Simulation/Sources/simulate/Simulate.swift)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint format fuzz bench bench-micro crash-test install uninstall clean
+.PHONY: help setup build demo test lint format fuzz bench bench-micro crash-test install uninstall clean simulate
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +44,10 @@ bench: build ## measure beside others with the kit in BENCH_KIT=../shared/bench;
 
 bench-micro: setup ## measure single parts: times, allocations, retains, instructions; ONLY=text
 	@scripts/bench-micro --only "$(ONLY)"
+simulate: ## run 1,000 peers, then SEEDS=1000 seeds of PEERS=50, in virtual time; ONLY=text
+	@$(SWIFT) build --package-path Simulation -c release -Xswiftc -enable-testing
+	@Simulation/.build/release/simulate --peers 1000 --only "$(ONLY)"
+	@Simulation/.build/release/simulate --peers $(PEERS) --seeds $(SEEDS) --only "$(ONLY)"
 
 crash-test: setup ## kill a downloader N=25 times, until the download is done
 	@scripts/crash-test $(N)
@@ -65,4 +71,4 @@ uninstall: ## remove what install put there
 	  $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/apus.fish
 
 clean: ## remove what was built
-	rm -rf .build Fuzz/.build Benchmarks/.build
+	rm -rf .build Fuzz/.build Benchmarks/.build Simulation/.build

@@ -9,13 +9,18 @@ public protocol DiskJob: AnyObject, Sendable {
 
 /// Threads that read, write and hash, fed from one queue. Thread-safe.
 ///
-/// Jobs start in the order of their submission; with more than one thread they may end in another.
+/// Jobs start in the order of their submission; with more than one thread they may end in another. Those
+/// that somebody waits for, such as reads for peers, overtake the others: a slow disk has a queue of writes
+/// that is seconds long.
 /// Unchecked `Sendable`: everything mutable is behind `lock`.
 @safe
 public final class DiskPool: @unchecked Sendable {
   private let lock: UnsafeMutablePointer<pthread_mutex_t>
   private let wakeUp: UnsafeMutablePointer<pthread_cond_t>
   private var urgent = JobQueue()
+  private var usual = JobQueue()
+  /// Whether the last job was an urgent one: then one of the others comes next, so that they never starve.
+  private var wasUrgent = false
   private var background = JobQueue()
   private var idle = 0
   private var stopping = false
@@ -42,11 +47,18 @@ public final class DiskPool: @unchecked Sendable {
   ///
   /// - Parameters:
   ///   - job: what to run.
+  ///   - isUrgent: it takes turns with all others, however many of them came before.
   ///   - isBackground: it waits for all others, and is dropped by `stop` if it has not started.
-  public func submit(_ job: any DiskJob, isBackground: Bool = false) {
+  public func submit(_ job: any DiskJob, isUrgent: Bool = false, isBackground: Bool = false) {
     unsafe pthread_mutex_lock(lock)
     if !stopping {
-      if isBackground { background.append(job) } else { urgent.append(job) }
+      if isUrgent {
+        urgent.append(job)
+      } else if isBackground {
+        background.append(job)
+      } else {
+        usual.append(job)
+      }
       if idle > 0 {
         idle -= 1
         unsafe pthread_cond_signal(wakeUp)
@@ -77,7 +89,12 @@ public final class DiskPool: @unchecked Sendable {
     unsafe pthread_mutex_lock(lock)
     defer { unsafe pthread_mutex_unlock(lock) }
     while true {
-      if let job = urgent.removeFirst() { return job }
+      if !wasUrgent || usual.isEmpty, let job = urgent.removeFirst() {
+        wasUrgent = true
+        return job
+      }
+      wasUrgent = false
+      if let job = usual.removeFirst() { return job }
       if stopping { return nil }
       if let job = background.removeFirst() { return job }
       // `idle` counts sleepers that nobody has signalled yet, so that no job wakes more than one.
@@ -92,6 +109,8 @@ private struct JobQueue {
   private var slots: [(any DiskJob)?] = []
   private var first = 0
   private var count = 0
+
+  var isEmpty: Bool { count == 0 }
 
   mutating func append(_ job: any DiskJob) {
     if count == slots.count {

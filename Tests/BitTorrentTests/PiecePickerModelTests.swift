@@ -298,7 +298,9 @@ extension PickerModel {
       if !holders.isEmpty {
         checkDuplicate(holders, peer, mayServe)
       } else if !isOpen(piece) {
-        checkOpening(piece, shared, isFreeChoice: hints.isEmpty && allowed == nil, mayServe)
+        // A suggested piece comes before those that others have begun.
+        let before = hints.contains(Int32(piece)) ? [] : shared
+        checkOpening(piece, before, isFreeChoice: hints.isEmpty && allowed == nil, mayServe)
       } else {
         #expect(self.blocks(piece).first { isFree($0) } == block)
       }

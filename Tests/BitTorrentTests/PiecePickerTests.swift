@@ -269,8 +269,8 @@ let slow = 10e3
       picker.measured(peer, rate: fast)
     }
     let blocks = picker.picked(10, alice, all)
-    // Twice as soon: the tenth against Bob's first, the ninth against his second, the eighth, his third.
-    expect(picker.picked(99, bob, all), is: [blocks[9], blocks[8], blocks[7]])
+    // Four times as soon: the tenth against Bob's first, the ninth against his second.
+    expect(picker.picked(99, bob, all), is: [blocks[9], blocks[8]])
   }
 
   @Test func `a snubbed peer's blocks are asked of anybody, of two others at most`() {

@@ -187,6 +187,19 @@ struct JobTests {
     pool.stop()
   }
 
+  @Test func urgentJobsTakeTurnsWithAllOthers() async throws {
+    let pool = DiskPool(threads: 1)
+    let log = Mutex<[Int]>([])
+    let gate = Mutex(())
+    gate._unsafeLock()
+    pool.submit(Note { gate.withLock { _ in } }, isUrgent: true)
+    for index in 0..<6 { pool.submit(Note { log.withLock { $0.append(index) } }) }
+    for index in 10..<13 { pool.submit(Note { log.withLock { $0.append(index) } }, isUrgent: true) }
+    gate._unsafeUnlock()
+    pool.stop()
+    #expect(log.withLock { $0 } == [0, 10, 1, 11, 2, 12, 3, 4, 5])
+  }
+
   @Test func stoppingRunsWhatIsQueuedAndDropsWhatComesLater() {
     let pool = DiskPool(threads: 3)
     let count = Atomic(0)

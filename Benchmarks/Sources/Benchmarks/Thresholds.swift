@@ -42,7 +42,7 @@ struct Threshold {
     "storage: check and write a piece of 256 KiB": Threshold(allocations: 4, retains: 9),
     "storage: read 16 blocks for a peer": Threshold(allocations: 3, retains: 12),
     "engine: a block, the seeder's loop": Threshold(allocations: 0.25, retains: 1.5),
-    "engine: a block, the downloader's loop": Threshold(allocations: 0.6, retains: 8),
+    "engine: a block, the downloader's loop": Threshold(allocations: 0.75, retains: 8),
     "engine: a block, the disk threads": Threshold(allocations: 0.8, retains: 2),
   ]
 

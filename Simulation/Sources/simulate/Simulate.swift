@@ -21,11 +21,16 @@ enum Simulate {
     }
     let peers = numbers["--peers"] ?? 50
     let seeds = (numbers["--first-seed"] ?? 1)..<((numbers["--first-seed"] ?? 1) + (numbers["--seeds"] ?? 1))
-    print("\(peers) peers, \(numbers["--pieces"] ?? 200) pieces of 256 KiB, seeds \(seeds); times over the bound\n")
-    print("| scenario | bound s | mean | worst mean | slowest | duplicates % | fairness | tail % | seeder's copies |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    let pieces = numbers["--pieces"] ?? 200
+    print("\(peers) peers, \(pieces) pieces of 256 KiB, seeds \(seeds); times over the bound\n")
+    let columns = [
+      "scenario", "bound s", "mean", "worst mean", "slowest", "duplicates %", "fairness", "tail %",
+      "seeder's copies",
+    ]
+    print("| " + columns.joined(separator: " | ") + " |")
+    print("|" + String(repeating: "---|", count: columns.count))
     for var scenario in Scenario.all(peers) where only.isEmpty || scenario.name.contains(only) {
-      scenario.resize(pieces: numbers["--pieces"] ?? 200)
+      scenario.resize(pieces: pieces)
       let reports = await reports(of: scenario, seeds)
       printRow(reports)
     }
@@ -41,7 +46,8 @@ enum Simulate {
     await withTaskGroup(of: SwarmReport.self) { group in
       var next = seeds.lowerBound
       var reports: [SwarmReport] = []
-      while next < min(seeds.lowerBound + max(Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))), 1), seeds.upperBound) {
+      let atOnce = max(Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))), 1)
+      while next < min(seeds.lowerBound + atOnce, seeds.upperBound) {
         let seed = UInt64(next)
         group.addTask { Swarm(scenario, seed: seed).run() }
         next += 1
@@ -75,7 +81,8 @@ enum Simulate {
       let means = reports.map { $0.mean(of: group.name) }
       let slowest = reports.map { $0.slowest(of: group.name) }.max() ?? 0
       let mean = means.reduce(0, +) / Double(means.count)
-      print("| · \(group.name) | | \(shown(mean, 3)) | \(shown(means.max() ?? 0, 3)) | \(shown(slowest, 3)) | | | | |")
+      let times = [mean, means.max() ?? 0, slowest].map { shown($0, 3) }
+      print("| · \(group.name) | | " + times.joined(separator: " | ") + " | | | | |")
     }
   }
 

@@ -1,13 +1,14 @@
 /// How many peers to upload to at once: more where the link shows that it carries more.
 enum UploadSlots {
   /// Slots while no rate was measured.
-  static let initial = 8
-  /// Slots of the slowest link: fewer would leave tit-for-tat nothing to compare.
-  static let minimum = 4
-  private static let bytesPerSecond = 16_384.0
+  static let initial = 4
+  /// Slots of the slowest link: one for who gives most, one to try others.
+  static let minimum = 2
+  private static let bytesPerSecond = 32_768.0
 
-  /// The square root of the rate in units of 16 KiB/s, at least `minimum`: 4 at 256 KiB/s, 12 at
-  /// 20 Mbit/s, 80 at 100 MiB/s.
+  /// The square root of the rate in units of 32 KiB/s, at least `minimum`: 2 up to 128 KiB/s, 8 at
+  /// 20 Mbit/s, 56 at 100 MiB/s. Few, because a piece is of use to the swarm only once it is whole: a link
+  /// that many share has handed on nothing for long (docs/PERFORMANCE.md, the swarm in the simulator).
   ///
   /// - Parameter rate: payload bytes a second sent to all peers of the torrent at its best lately, 0 if
   ///   nothing was sent yet.

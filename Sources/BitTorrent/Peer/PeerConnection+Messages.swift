@@ -51,7 +51,7 @@ extension PeerConnection {
       torrent.received(piece: piece, begin: begin, bytes, payload, from: self, on: loop)
     case .request(let request): requested(request, on: loop)
     case .have(let piece): have(piece, on: loop)
-    case .keepAlive, .port, .suggest: break
+    case .keepAlive, .port: break
     case .choke: choked(true, on: loop)
     case .unchoke: choked(false, on: loop)
     case .interested: interested(true, on: loop)
@@ -62,6 +62,7 @@ extension PeerConnection {
     case .cancel(let request): cancelled(request, on: loop)
     case .reject(let request): rejected(request, on: loop)
     case .allowedFast(let piece): allowedFast(piece, on: loop)
+    case .suggest(let piece): suggested(piece, on: loop)
     case .extended(let id, let range): extended(id, bytes.extracting(range), on: loop)
     case .hashRequest(let request): torrent.hashesRequested(request, by: self, on: loop)
     case .hashes(let request, let range):
@@ -117,6 +118,7 @@ extension PeerConnection {
     guard choked != peerIsChoking else { return }
     peerIsChoking = choked
     if choked {
+      suggested.removeAll(keepingCapacity: true)
       // With the fast extension what was asked for is answered or rejected one by one.
       if !isFast { torrent.releaseAll(self, on: loop) }
     } else {
@@ -145,6 +147,13 @@ extension PeerConnection {
     guard isFast, piece < has.count, allowedFast.count < 64 else { return }
     if !allowedFast.contains(Int32(piece)) { allowedFast.append(Int32(piece)) }
     if peerIsChoking { torrent.fillRequests(self, on: loop) }
+  }
+
+  private func suggested(_ piece: Int, on loop: isolated Loop) {
+    guard isFast, piece < has.count, !torrent.picker.have[piece], !suggested.contains(Int32(piece))
+    else { return }
+    if suggested.count >= 16 { suggested.removeFirst() }
+    suggested.append(Int32(piece))
   }
 
   // MARK: Extension protocol (BEP 10)

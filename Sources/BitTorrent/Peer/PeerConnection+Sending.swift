@@ -86,12 +86,14 @@ extension PeerConnection {
     return handshake
   }
 
-  /// BEP 6: a few pieces that a new peer may fetch while it is choked.
+  /// BEP 6: a few pieces that a new peer may fetch while it is choked; of those only what half of our peers
+  /// have, because in a young swarm everybody would take our link's time with the same few pieces.
   private func sendAllowedFast(on loop: isolated Loop) {
     guard isFast, remote.address.isV4 else { return }
     let set = AllowedFast.pieces(
       for: remote.address, infoHash: wireHash, count: AllowedFast.usualCount,
-      pieceCount: torrent.info.pieceCount)
+      pieceCount: torrent.info.pieceCount
+    ).filter { torrent.picker.availability($0) * 2 >= torrent.connections }
     uploads.allowedFast = set
     send(on: loop) { buffer in
       for piece in set where torrent.durable[piece] { buffer.append(allowedFast: piece) }
@@ -114,6 +116,8 @@ extension PeerConnection {
     isChoking = choking
     unchokedAt = choking ? nil : loop.now
     uploadedAtUnchoke = uploaded
+    // Suggestions first, so that its first requests follow them.
+    if choking { torrent.suggestions.withdrawn(slot) } else { torrent.suggest(to: self, on: loop) }
     send(on: loop) { buffer in
       if choking { buffer.appendChoke() } else { buffer.appendUnchoke() }
     }

@@ -6,8 +6,6 @@ import PieceStorage
 // What is asked of us: requests queue, are read in batches on a disk thread, and leave with their
 // headers in one write.
 extension PeerConnection {
-  /// Bytes that may wait in the send queue while the next batch is read.
-  private static let sendWatermark = 1 << 20
   /// The longest request that is answered; more than 16 KiB is unusual, more than this is hostile.
   static let maximumRequest = 128 << 10
 
@@ -26,6 +24,7 @@ extension PeerConnection {
       close(.floods, on: loop)
       return
     }
+    if torrent.suggestions.asked(request.piece, slot) { torrent.suggest(to: self, on: loop) }
     uploads.append(request)
     scheduleFlush(on: loop)
   }
@@ -51,7 +50,7 @@ extension PeerConnection {
   /// peer's `turn` is for. While others wait for memory it waits behind them, until it `isFed`.
   func readMore(turn: Int? = nil, isFed: Bool = false, on loop: isolated Loop) {
     guard phase == .open, !uploads.isEmpty, uploads.reading == 0,
-      sendQueue.byteCount < Self.sendWatermark
+      sendQueue.byteCount < SendWatermark.bytes(rate: up.rate(now: loop.now))
     else { return }
     guard isFed || !torrent.context.hasStarved else {
       torrent.context.starved(self, on: loop)
@@ -59,7 +58,7 @@ extension PeerConnection {
     }
     // As much as the peer takes in a tenth of a second: a slow peer does not hold a MiB of memory.
     let rate = up.rate(now: loop.now)
-    var bytes = min(Self.sendWatermark, max(64 << 10, Int(rate / 10)))
+    var bytes = min(SendWatermark.most, max(64 << 10, Int(rate / 10)))
     if let share = rates.shares.uploads {
       guard let allowed = turn ?? uploadAllowance(share, on: loop) else { return }
       bytes = min(bytes, allowed)

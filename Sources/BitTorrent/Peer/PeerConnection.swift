@@ -49,6 +49,8 @@ final class PeerConnection: ReadinessHandler {
   var window: RequestWindow
   var asked = RequestLog()
   var allowedFast: [Int32] = []
+  /// Pieces that it would like to be asked for while it does not choke us (BEP 6), the oldest first.
+  var suggested: [Int32] = []
   var isSnubbed = false
   /// Blocks that it was asked for and that were given up: they may come late.
   var late = 0

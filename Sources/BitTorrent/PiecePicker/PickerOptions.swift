@@ -12,7 +12,7 @@ struct PickerOptions: Sendable {
   var maximumRequesters = 2
   /// How many times sooner than its holder a peer must be expected to deliver a block to be asked for it
   /// too, once no free block is left.
-  var endgameAdvantage = 2.0
+  var endgameAdvantage = 4.0
   /// The same while other peers still find free blocks; and the block must be that many seconds away.
-  var stealingAdvantage = 8.0
+  var stealingAdvantage = 16.0
 }

@@ -12,7 +12,7 @@ extension PiecePicker {
   ///   - peer: a peer that joined.
   ///   - has: the pieces that it has.
   ///   - allowedFast: while it chokes us, the only pieces to ask for (BEP 6); `nil` if it does not.
-  ///   - suggested: pieces that it would like to be asked for (BEP 6): begun first among the most urgent.
+  ///   - suggested: pieces that it would like to be asked for (BEP 6): taken first, if as urgent as any.
   ///   - blocks: where the blocks are appended, those of one piece in order.
   /// - Returns: how many were appended.
   @discardableResult
@@ -37,12 +37,13 @@ extension PiecePicker {
   ) -> Int? {
     let mine = Int(peers[peer.index].owned)
     if mine >= 0, serves(mine, has, allowedFast) { return mine }
+    if !suggested.isEmpty, let slot = suggestedSlot(suggested, for: peer, has, allowedFast) { return slot }
     if let slot = bestShared(has, allowedFast) {
       if doubtful[Int(opened[slot].piece)] { own(slot, peer) }
       return slot
     }
     if openCount < max(options.maximumOpenPieces, 1),
-      let piece = freePiece(has, allowedFast, suggested)
+      let piece = freePiece(has, allowedFast)
     {
       let slot = begin(piece)
       if doubtful[piece] || isFast(peer, slot) { own(slot, peer) }
@@ -52,6 +53,27 @@ extension PiecePicker {
     // From here on it is shared; but a doubtful piece stays its owner's, as far as that goes.
     if !doubtful[Int(opened[slot].piece)] { disown(slot) }
     return slot
+  }
+
+  /// The first of the suggested pieces that is as urgent as any and that has free blocks.
+  private mutating func suggestedSlot(
+    _ suggested: [Int32], for peer: PeerSlot, _ has: Bitfield, _ allowedFast: [Int32]?
+  ) -> Int? {
+    for number in suggested {
+      let piece = Int(number)
+      walked += 1
+      guard piece >= 0, piece < geometry.pieceCount, has[piece], allowedFast?.contains(number) ?? true
+      else { continue }
+      let slot = Int(slots[piece])
+      if slot >= 0, opened[slot].place >= 0, opened[slot].owner < 0, !doubtful[piece] { return slot }
+      guard order.free[piece], priority(piece) >= order.highestPriority,
+        openCount < max(options.maximumOpenPieces, 1)
+      else { continue }
+      let begun = begin(piece)
+      if doubtful[piece] || isFast(peer, begun) { own(begun, peer) }
+      return begun
+    }
+    return nil
   }
 
   /// Whether `peer` is known to deliver a whole piece soon.
@@ -104,14 +126,9 @@ extension PiecePicker {
     return best
   }
 
-  private mutating func freePiece(_ has: Bitfield, _ allowedFast: [Int32]?, _ suggested: [Int32]) -> Int? {
+  private mutating func freePiece(_ has: Bitfield, _ allowedFast: [Int32]?) -> Int? {
     guard !order.isEmpty else { return nil }
     if let allowedFast { return order.choose(among: allowedFast, from: has) }
-    if !suggested.isEmpty, let piece = order.choose(among: suggested, from: has),
-      priority(piece) == order.highestPriority
-    {
-      return piece
-    }
     let isRandom = have.ones < options.randomFirstPieces
     return order.choose(from: has, isRandom: isRandom, using: &generator)
   }

@@ -1,4 +1,5 @@
 import EventLoop
+import PeerProtocol
 
 // Whom to upload to: the rounds of the choker, and what happens between them.
 extension Torrent {
@@ -7,12 +8,15 @@ extension Torrent {
   /// keep others waiting for its turns to end.
   private var uploadSlots: Int { UploadSlots.count(rate: bestUpRate) + 2 * idleSlots }
 
-  /// The choker's round, if it is time for one; sooner while slots lie idle and somebody waits.
+  /// The choker's round, if it is time for one; sooner if somebody waits while slots lie idle or the link
+  /// turns out to carry more.
   func rechokeIfDue(on loop: isolated Loop) {
     bestUpRate = max(bestUpRate * 0.99, up.rate(now: loop.now))
     countIdleSlots(now: loop.now)
+    let hasMore = uploadSlots > lastSlots
+    lastSlots = uploadSlots
     let isDue = loop.now.seconds(since: lastRechoke) >= Choker.round
-    if isDue || (idleSlots > 0 && somebodyWaits) { rechoke(on: loop) }
+    if isDue || ((hasMore || idleSlots > 0) && somebodyWaits) { rechoke(on: loop) }
   }
 
   private func countIdleSlots(now: Instant) {
@@ -47,6 +51,19 @@ extension Torrent {
     } else {
       choker.lostInterest(peer.slot)
       if !peer.isChoking { rechoke(on: loop) }
+    }
+  }
+}
+
+// As a seed: what to take from us, so that the whole of it is in the swarm soon.
+extension Torrent {
+  /// Suggests what nobody has, as far as the peer has room for more suggestions.
+  func suggest(to peer: PeerConnection, on loop: isolated Loop) {
+    guard peer.isFast, state == .seeding, peer.phase == .open else { return }
+    while let piece = suggestions.next(
+      for: peer.slot, has: peer.has, availability: { picker.availability($0) })
+    {
+      peer.send(on: loop) { $0.append(suggest: piece) }
     }
   }
 }

@@ -118,6 +118,7 @@ extension Torrent {
       closeIdlePieces()
       hashes?.forget(peer: peer.slot.index)
       choker.left(peer.slot)
+      suggestions.withdrawn(peer.slot)
       traffic.add(peer.traffic)
       senders.left(peer)
     }

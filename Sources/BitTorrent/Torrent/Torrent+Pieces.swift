@@ -124,10 +124,11 @@ extension Torrent {
     quieter(on: loop)
   }
 
-  /// Tells the peers that lack them; a peer that has a piece does not need to know (BEP 3).
+  /// Tells the peers that lack them; a peer that has a piece does not need to know (BEP 3), but for seeds:
+  /// they suggest what nobody has.
   private func announce(_ pieces: [Int], on loop: isolated Loop) {
     forEachPeer { peer in
-      let news = pieces.filter { !peer.has[$0] }
+      let news = peer.isSeed ? pieces : pieces.filter { !peer.has[$0] }
       guard !news.isEmpty else { return }
       peer.send(on: loop) { buffer in
         for piece in news { buffer.append(have: piece) }

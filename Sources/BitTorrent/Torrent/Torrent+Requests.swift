@@ -24,7 +24,7 @@ extension Torrent {
     peer.blocksToPick.removeAll(keepingCapacity: true)
     picker.pick(
       room, for: peer.slot, has: peer.has, allowedFast: peer.peerIsChoking ? peer.allowedFast : nil,
-      into: &peer.blocksToPick)
+      suggested: peer.suggested, into: &peer.blocksToPick)
     reserve(&peer.blocksToPick, for: peer)
     guard !peer.blocksToPick.isEmpty else {
       if outstanding == 0 { discardIdlePiece(on: loop) }
@@ -148,6 +148,7 @@ extension Torrent {
     picker.peerGained(piece, peer.slot)
     peer.interest.peerGained(piece, missing: picker.missing)
     if closeIfUseless(peer, on: loop) { return }
+    if suggestions.gained(piece, peer.slot) { suggest(to: peer, on: loop) }
     askHashes(peer, on: loop)
     if !peer.isInterested {
       updateInterest(peer, on: loop)

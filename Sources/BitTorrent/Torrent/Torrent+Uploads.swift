@@ -25,7 +25,7 @@ extension Torrent {
     for request in requests {
       read.append(piece: request.piece, begin: request.begin, length: request.length)
     }
-    context.disk.submit(read)
+    context.disk.submit(read, isUrgent: true)
   }
 
   func uploaded(_ count: Int, now: Instant) {

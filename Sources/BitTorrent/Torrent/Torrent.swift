@@ -47,6 +47,7 @@ final class Torrent: DeferredWork {
   var nextSerial: UInt32 = 0
   var connecting = 0
   var choker: Choker
+  var suggestions: Suggestions
   var hashes: HashRequester?
   var hashServer = HashServer()
   var chokerPeers: [ChokerPeer] = []
@@ -73,6 +74,8 @@ final class Torrent: DeferredWork {
   var up: RateMeter
   /// The best upload rate of late: how much the link carries, for the number of slots.
   var bestUpRate = 0.0
+  /// Slots a second ago.
+  var lastSlots = 0
   var trackerMessage: String?
   var traffic = TrafficLog()
   var lastSecond: Instant
@@ -100,6 +103,7 @@ final class Torrent: DeferredWork {
       geometry: geometry, have: durable, random: SeededGenerator(seed: 0))
     choker = Choker(
       pieceLength: metainfo.info.pieceLength, random: SeededGenerator(seed: UInt64.random(in: 0 ... .max)))
+    suggestions = Suggestions(random: SeededGenerator(seed: UInt64.random(in: 0 ... .max)))
     trackers = metainfo.trackers
     selection = FileSelection(metainfo.info, wanted: options.wanted)
     if options.limits != RateLimits() { rates = TorrentRates(options.limits) }

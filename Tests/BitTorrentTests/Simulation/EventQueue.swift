@@ -6,7 +6,7 @@ struct SimulatedEvent {
     case join, leave, tick, sent, written, epoch, synced, greeted
     // To an end of a connection.
     case described, have, choke, unchoke, interested, notInterested
-    case request, cancel, reject, allowedFast, block, closed
+    case request, cancel, reject, allowedFast, suggest, block, closed
   }
 
   let time: UInt64

@@ -32,6 +32,7 @@ final class SimulatedConnection {
   var window = RequestWindow(peerLimit: 2000, limit: 2000)
   var asked = RequestLog()
   var allowedFast: [Int32] = []
+  var suggested: [Int32] = []
   var isSnubbed = false
   var late = 0
   var lastBlock: Instant
@@ -53,6 +54,8 @@ final class SimulatedConnection {
   var up: RateMeter
   var downloaded: Int64 = 0
   var uploaded: Int64 = 0
+  var unchokedAt: Instant?
+  var uploadedAtUnchoke: Int64 = 0
 
   init(_ number: Int, of owner: SimulatedPeer, slot: PeerSlot, delay: Double, now: Instant) {
     self.number = number
@@ -76,6 +79,12 @@ final class SimulatedConnection {
     ChokerPeer(
       slot: slot, isInterested: peerIsInterested, isSnubbed: isSnubbed, downloadRate: down.rate(now: now),
       uploadRate: up.rate(now: now), uploaded: uploaded)
+  }
+
+  /// As `PeerConnection.takesNothing`.
+  func takesNothing(now: Instant) -> Bool {
+    guard let unchokedAt else { return false }
+    return uploaded == uploadedAtUnchoke && uploads.isEmpty && now.seconds(since: unchokedAt) > 2
   }
 
   var hasOutgoing: Bool { outboxFirst < outbox.count }

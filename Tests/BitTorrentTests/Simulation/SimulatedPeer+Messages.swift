@@ -10,7 +10,9 @@ extension SimulatedPeer {
     switch event.kind {
     case .described: describes(peer)
     case .have: gained(peer, Int(event.piece))
-    case .choke: peer.peerIsChoking = true
+    case .choke:
+      peer.peerIsChoking = true
+      peer.suggested.removeAll(keepingCapacity: true)
     case .unchoke:
       peer.peerIsChoking = false
       peer.lastBlock = now
@@ -23,6 +25,7 @@ extension SimulatedPeer {
     case .allowedFast:
       peer.allowedFast.append(event.piece)
       if peer.peerIsChoking { fillRequests(peer) }
+    case .suggest: suggested(Int(event.piece), by: peer)
     case .block: arrived(block, from: peer)
     case .closed: closed(peer)
     default: break
@@ -39,6 +42,7 @@ extension SimulatedPeer {
       let piece = Int32(generator.number(below: have.count))
       if !peer.uploadAllowed.contains(piece) { peer.uploadAllowed.append(piece) }
     }
+    peer.uploadAllowed.removeAll { picker.availability(Int($0)) * 2 < connectionCount }
     for piece in peer.uploadAllowed where have[Int(piece)] { send(.allowedFast, to: peer, piece: piece) }
   }
 
@@ -59,6 +63,7 @@ extension SimulatedPeer {
     peer.has[piece] = true
     picker.peerGained(piece, peer.slot)
     if closeIfUseless(peer) { return }
+    if suggestions.gained(piece, peer.slot) { suggest(to: peer) }
     if !peer.isInterested { updateInterest(peer) }
     if peer.isInterested, picker.outstanding(peer.slot) == 0 { fillRequests(peer) }
   }
@@ -83,7 +88,27 @@ extension SimulatedPeer {
   // MARK: Choking
 
   /// Free riders give nobody a slot.
-  var uploadSlots: Int { member.character == .freeRider ? 0 : UploadSlots.count(rate: bestUpRate) }
+  var uploadSlots: Int {
+    member.character == .freeRider ? 0 : UploadSlots.count(rate: bestUpRate) + 2 * idleSlots
+  }
+
+  /// As `Torrent.rechokeIfDue`, once a second.
+  func rechokeIfDue() {
+    bestUpRate = max(bestUpRate * 0.99, up.rate(now: now))
+    idleSlots = 0
+    var somebodyWaits = false
+    forEachPeer { peer in
+      if peer.isChoking {
+        somebodyWaits = somebodyWaits || peer.peerIsInterested
+      } else if peer.takesNothing(now: now) {
+        idleSlots += 1
+      }
+    }
+    let hasMore = uploadSlots > lastSlots
+    lastSlots = uploadSlots
+    let isDue = now.seconds(since: lastRechoke) >= Choker.round
+    if isDue || ((hasMore || idleSlots > 0) && somebodyWaits) { rechoke() }
+  }
 
   func rechoke() {
     lastRechoke = now
@@ -109,7 +134,28 @@ extension SimulatedPeer {
   private func setChoking(_ choking: Bool, _ peer: SimulatedConnection) {
     guard choking != peer.isChoking else { return }
     peer.isChoking = choking
+    peer.unchokedAt = choking ? nil : now
+    peer.uploadedAtUnchoke = peer.uploaded
+    // Suggestions first, so that the first requests follow them.
+    if choking { suggestions.withdrawn(peer.slot) } else { suggest(to: peer) }
     send(choking ? .choke : .unchoke, to: peer)
     if choking { dropUploads(of: peer) }
+  }
+
+  // MARK: Suggestions
+
+  func suggest(to peer: SimulatedConnection) {
+    guard isSeeding, !peer.isChoking else { return }
+    while let piece = suggestions.next(
+      for: peer.slot, has: peer.has, availability: { picker.availability($0) })
+    {
+      send(.suggest, to: peer, piece: Int32(piece))
+    }
+  }
+
+  private func suggested(_ piece: Int, by peer: SimulatedConnection) {
+    guard !picker.have[piece] else { return }
+    if peer.suggested.count >= 16 { peer.suggested.removeFirst() }
+    peer.suggested.append(Int32(piece))
   }
 }

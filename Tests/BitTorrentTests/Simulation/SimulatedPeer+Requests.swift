@@ -16,7 +16,7 @@ extension SimulatedPeer {
     blocksToPick.removeAll(keepingCapacity: true)
     picker.pick(
       room, for: peer.slot, has: peer.has, allowedFast: peer.peerIsChoking ? peer.allowedFast : nil,
-      into: &blocksToPick)
+      suggested: peer.suggested, into: &blocksToPick)
     guard !blocksToPick.isEmpty else { return }
     if outstanding == 0 { peer.lastBlock = now }
     peer.asked.add(blocksToPick.count, at: now)
@@ -137,7 +137,9 @@ extension SimulatedPeer {
     epoch.end(now: now)
     for piece in syncing { have[piece] = true }
     forEachPeer { peer in
-      for piece in syncing where !peer.has[piece] { send(.have, to: peer, piece: Int32(piece)) }
+      for piece in syncing where !peer.has[piece] || peer.has.isFull {
+        send(.have, to: peer, piece: Int32(piece))
+      }
     }
     syncing = []
     completeIfDone()
@@ -172,8 +174,7 @@ extension SimulatedPeer {
     }
     guard now.seconds(since: lastSecond) >= 1 else { return }
     lastSecond = now
-    bestUpRate = max(bestUpRate * 0.99, up.rate(now: now))
-    if now.seconds(since: lastRechoke) >= Choker.round { rechoke() }
+    rechokeIfDue()
     connectMore()
     forEachPeer { peer in
       picker.measured(peer.slot, rate: peer.down.rate(now: now), isSnubbed: peer.isSnubbed)

@@ -14,6 +14,7 @@ extension SimulatedPeer {
       send(.reject, to: peer, piece: block.piece, index: block.index)
       return
     }
+    if suggestions.asked(Int(block.piece), peer.slot) { suggest(to: peer) }
     peer.uploads.append(block)
     commit(peer)
   }
@@ -32,7 +33,7 @@ extension SimulatedPeer {
 
   /// Blocks are read and stand in line with the messages, as far as the watermark lets them.
   private func commit(_ peer: SimulatedConnection) {
-    let most = swarm.sendWatermark(peer.up.rate(now: now)) / Block.size
+    let most = SendWatermark.bytes(rate: peer.up.rate(now: now)) / Block.size
     var count = 0
     while count < peer.uploads.count, peer.committed < most {
       let block = peer.uploads[count]

@@ -36,6 +36,7 @@ final class SimulatedPeer {
   var known: [Int] = []
   var lastAnnounce = -1000.0
   var choker: Choker
+  var suggestions: Suggestions
   var chokerPeers: [ChokerPeer] = []
   var others: [PeerSlot] = []
   var blocksToPick: [Block] = []
@@ -49,6 +50,8 @@ final class SimulatedPeer {
   // Accounts.
   var up: RateMeter
   var bestUpRate = 0.0
+  var idleSlots = 0
+  var lastSlots = 0
   var lastSecond: Instant
   var lastRechoke = Instant(nanoseconds: 0)
   var joined = 0.0
@@ -71,6 +74,7 @@ final class SimulatedPeer {
       geometry: swarm.geometry, have: have, random: SeededGenerator(seed: swarm.random.next()))
     choker = Choker(
       pieceLength: swarm.geometry.pieceLength, random: SeededGenerator(seed: swarm.random.next()))
+    suggestions = Suggestions(random: SeededGenerator(seed: swarm.random.next()))
     isSeeding = have.isFull
     up = RateMeter(now: swarm.now)
     lastSecond = swarm.now
@@ -151,6 +155,7 @@ final class SimulatedPeer {
     if let other = peer.other { linked.remove(other.owner.number) }
     picker.leave(peer.slot, has: peer.has)
     choker.left(peer.slot)
+    suggestions.withdrawn(peer.slot)
     guard isPresent else { return }
     fillAll()
     if !peer.isChoking { rechoke() }

@@ -115,9 +115,6 @@ final class Swarm {
     return connection
   }
 
-  /// Bytes of one connection that stand in line at a time.
-  func sendWatermark(_ rate: Double) -> Int { 1 << 20 }
-
   // MARK: The tracker
 
   /// Tells a peer of some others, and others of it.

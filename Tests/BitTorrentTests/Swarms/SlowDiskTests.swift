@@ -1,6 +1,7 @@
 import Foundation
 import Metainfo
 import PieceStorage
+import TestSupport
 import Testing
 
 @testable import BitTorrent
@@ -39,6 +40,38 @@ import Testing
       await leech.stop()
       await seeder.stop()
       try stage.compare("copy")
+    }
+  }
+
+  @Test func whatIsReadForPeersDoesNotWaitForWrites() async throws {
+    try await SwarmStage.with([(path: "a", size: 12 << 20)], pieceLength: 128 << 10) { slow in
+      try await SwarmStage.with([(path: "b", size: 1 << 20)]) { other in
+        let seeder = try await SwarmStage.session()
+        _ = try await seeder.add(slow.metainfo, AddOptions(directory: slow.seedFolder)).waitUntilComplete()
+        let middle = try await SwarmStage.session()
+        _ = try await middle.add(other.metainfo, AddOptions(directory: other.seedFolder)).waitUntilComplete()
+        var options = AddOptions(directory: slow.downloadFolder("copy"))
+        options.peers = seeder.listening
+        options.faults = { operation, path in
+          if operation == .write, path.hasPrefix("payload") { usleep(200_000) }
+          return 0
+        }
+        let writing = try await middle.add(slow.metainfo, options)
+        try await eventually("it is all in memory", every: .milliseconds(5)) {
+          let status = await writing.status()
+          return status.downloaded == status.wantedBytes
+        }
+        let leech = try await SwarmStage.session()
+        var copy = AddOptions(directory: other.downloadFolder("copy"))
+        copy.peers = middle.listening
+        _ = try await leech.add(other.metainfo, copy).waitUntilComplete()
+        // Six seconds of writing: the other torrent went out meanwhile.
+        #expect(await writing.status().piecesHave < 90)
+        _ = try await writing.waitUntilComplete()
+        for session in [leech, middle, seeder] { await session.stop() }
+        try slow.compare("copy")
+        try other.compare("copy")
+      }
     }
   }
 }
