@@ -7,7 +7,7 @@ import PeerProtocol
 /// A torrent's place in a session, from its addition to its removal. Confined to one loop.
 ///
 /// While something happens, `torrent` is there with all that it needs. A complete torrent without peers
-/// that can be read again *rests*: the seat alone is left, some 200 bytes, no tick comes to it, and it
+/// that can be read again *rests*: the seat alone is left, no tick comes to it, and it
 /// wakes when somebody connects, when a known peer is due, or when it is asked to. Its announces go on.
 ///
 /// Files: +Rest (going to rest, waking), +Life (outside calls, stopping).
