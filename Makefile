@@ -13,7 +13,8 @@ SOURCES := Package.swift $(wildcard Sources Tests Fuzz/Package.swift Fuzz/Source
 	Benchmarks/Sources Simulation/Package.swift Simulation/Sources/simulate/Simulate.swift)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint format fuzz bench simulate crash-test install uninstall clean
+.PHONY: help setup build demo test lint format fuzz bench bench-micro simulate crash-test install uninstall \
+	clean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +42,9 @@ fuzz: setup ## fuzz every parser for a while: SECONDS=30 each
 
 bench: build ## measure beside others with the kit in BENCH_KIT=../shared/bench; ROUNDS=5 ONLY=text
 	@scripts/bench --rounds $(ROUNDS) --only "$(ONLY)"
+
+bench-micro: setup ## measure single parts: times, allocations, retains, instructions; ONLY=text
+	@scripts/bench-micro --only "$(ONLY)"
 
 simulate: ## run 1,000 peers, then SEEDS=1000 seeds of PEERS=50, in virtual time; ONLY=text
 	@$(SWIFT) build --package-path Simulation -c release -Xswiftc -enable-testing

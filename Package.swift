@@ -43,6 +43,7 @@ let package = Package(
     .library(name: "Bencode", targets: ["Bencode"]),
     .library(name: "PeerProtocol", targets: ["PeerProtocol"]),
     .library(name: "TrackerProtocol", targets: ["TrackerProtocol"]),
+    .library(name: "TrackerServer", targets: ["TrackerServer"]),
     .executable(name: "apus", targets: ["apus"]),
   ],
   targets: [
@@ -129,6 +130,7 @@ let package = Package(
       "HostilePeerTests",
       ["Addresses", "TestSupport", "PeerProtocol", "Metainfo", "Bencode", "Bytes", "Digest"]),
     tests("InteroperabilityTests", ["Addresses", "TestSupport", "Metainfo", "Bencode", "Bytes", "Digest"]),
+    tests("AllocationTests", ["TestSupport"]),
     tests("CrashTests", ["Addresses", "TestSupport", "Metainfo", "Bencode", "Bytes", "Digest"]),
   ]
 )

@@ -57,9 +57,4 @@ public struct Bitfield: Sendable, Equatable {
   /// The word that holds bits 64·`index` and on, first bit highest.
   @inlinable
   public func word(_ index: Int) -> UInt64 { words[index] }
-
-  /// Whether `other` has a bit that this field lacks. O(count / 64).
-  public func lacksSome(of other: Bitfield) -> Bool {
-    zip(words, other.words).contains { mine, theirs in theirs & ~mine != 0 }
-  }
 }

@@ -18,6 +18,18 @@ final class LoopExecutor: SerialExecutor, @unchecked Sendable {
     var ended = false
   }
 
+  /// Why C hands control to Swift. Not a closure: that would be allocated, several times a wake-up.
+  enum Entry {
+    /// Completions or jobs have come.
+    case inbox
+    /// All events that were due have been handled.
+    case endOfWakeUp
+    /// A watched descriptor is ready.
+    case ready(SocketWatcher, Readiness)
+    /// A timer is due.
+    case fired(LoopTimer)
+  }
+
   private let shared = Mutex(Shared())
   private let threadID = Atomic<UInt>(0)
   private var jobs: [UnownedJob] = []
@@ -33,6 +45,9 @@ final class LoopExecutor: SerialExecutor, @unchecked Sendable {
   var now: Instant = .now
   /// The owner while its thread runs; the thread holds it strongly.
   private(set) var owner: Loop?
+  /// `dispatch` as a function that takes the loop from outside of its isolation; made once.
+  private var entrance: ((Loop) -> Void)?
+  private var entry = Entry.inbox
 
   init() {
     unsafe uv = .allocate(capacity: 1)
@@ -63,6 +78,8 @@ final class LoopExecutor: SerialExecutor, @unchecked Sendable {
       executor.endOfWakeUp()
     }
     owner = loop
+    let dispatch: (isolated Loop) -> Void = { loop in self.dispatch(on: loop) }
+    unsafe entrance = unsafeBitCast(dispatch, to: ((Loop) -> Void).self)
     thread = WorkerThread(name: name) { [self] in run() }
   }
 
@@ -92,6 +109,7 @@ final class LoopExecutor: SerialExecutor, @unchecked Sendable {
     for job in left.0 { unsafe job.runSynchronously(on: asUnownedSerialExecutor()) }
     deferred = []
     owner = nil
+    entrance = nil
   }
 
   // MARK: From any thread
@@ -133,13 +151,30 @@ final class LoopExecutor: SerialExecutor, @unchecked Sendable {
 
   // MARK: On the loop's thread
 
-  /// Enters the actor; the only place where C hands control to Swift.
-  func enter(_ body: (isolated Loop) -> Void) {
-    guard let owner else { return }
+  /// Enters the actor; the only place where C hands control to Swift. `assumeIsolated` would do the same,
+  /// by the same cast, but allocates what its closure captures.
+  func enter(_ entry: Entry) {
+    guard let owner, let entrance else { return }
+    checkIsolated()
     now = .now
-    withoutActuallyEscaping(body) { body in
-      let box = unsafe UncheckedBox(body)
-      owner.assumeIsolated { loop in unsafe box.value(loop) }
+    self.entry = entry
+    entrance(owner)
+  }
+
+  private func dispatch(on loop: isolated Loop) {
+    let entry = entry
+    self.entry = .inbox
+    switch entry {
+    case .inbox:
+      for completion in inbox { completion.complete(on: loop) }
+    case .endOfWakeUp:
+      while !deferred.isEmpty {
+        swap(&running, &deferred)
+        for work in running { work.endOfWakeUp(on: loop) }
+        running.removeAll(keepingCapacity: true)
+      }
+    case .ready(let watcher, let events): watcher.ready(events, on: loop)
+    case .fired(let timer): timer.fired(on: loop)
     }
   }
 
@@ -150,9 +185,7 @@ final class LoopExecutor: SerialExecutor, @unchecked Sendable {
       shared.awake = false
       return shared.stopping
     }
-    enter { loop in
-      for completion in inbox { completion.complete(on: loop) }
-    }
+    enter(.inbox)
     inbox.removeAll(keepingCapacity: true)
     for job in jobs { unsafe job.runSynchronously(on: asUnownedSerialExecutor()) }
     jobs.removeAll(keepingCapacity: true)
@@ -160,14 +193,7 @@ final class LoopExecutor: SerialExecutor, @unchecked Sendable {
   }
 
   private func endOfWakeUp() {
-    guard !deferred.isEmpty else { return }
-    enter { loop in
-      while !deferred.isEmpty {
-        swap(&running, &deferred)
-        for work in running { work.endOfWakeUp(on: loop) }
-        running.removeAll(keepingCapacity: true)
-      }
-    }
+    if !deferred.isEmpty { enter(.endOfWakeUp) }
   }
 
   private func close() {
@@ -181,11 +207,4 @@ final class LoopExecutor: SerialExecutor, @unchecked Sendable {
         }
       }, nil)
   }
-}
-
-/// Carries a value across an isolation boundary that is known not to be one.
-@unsafe
-struct UncheckedBox<Value>: @unchecked Sendable {
-  let value: Value
-  init(_ value: Value) { unsafe self.value = value }
 }

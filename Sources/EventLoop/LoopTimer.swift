@@ -17,7 +17,8 @@ public final class LoopTimer: LoopHandle {
     unsafe pointer.assumingMemoryBound(to: uv_timer_t.self)
   }
 
-  /// Fires once after `seconds`, replacing what was set. Precision: a millisecond.
+  /// Fires once after `seconds`, replacing what was set. Precision: a millisecond; what is shorter is one, so
+  /// that whoever sets it again because it was a little early does not spin.
   public func set(after seconds: Double) { start(seconds, repeating: 0) }
 
   /// Fires every `seconds`, first after that time.
@@ -32,16 +33,16 @@ public final class LoopTimer: LoopHandle {
     super.close()
   }
 
+  func fired(on loop: isolated Loop) { fire?(loop) }
+
   private func start(_ seconds: Double, repeating: Double) {
     unsafe uv_update_time(executor.uv)
     unsafe uv_timer_start(
       timer,
       { handle in
-        // The callback runs on the loop's thread: the timer does not cross anything.
-        nonisolated(unsafe) let object = unsafe LoopHandle.object(handle) as? LoopTimer
-        guard let executor = unsafe object?.executor else { return }
-        executor.enter { loop in unsafe object?.fire?(loop) }
-      }, UInt64(max(0, seconds) * 1000 + 0.5), repeating > 0 ? UInt64(max(1, repeating * 1000)) : 0)
+        guard let timer = unsafe LoopHandle.object(handle) as? LoopTimer else { return }
+        timer.executor.enter(.fired(timer))
+      }, UInt64((max(0, seconds) * 1000).rounded(.up)), repeating > 0 ? UInt64(max(1, repeating * 1000)) : 0)
   }
 }
 

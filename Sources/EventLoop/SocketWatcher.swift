@@ -48,13 +48,13 @@ public final class SocketWatcher: LoopHandle {
       return
     }
     unsafe uv_poll_start(poll, events.rawValue) { handle, status, events in
-      // The callback runs on the loop's thread: the watcher does not cross anything.
-      nonisolated(unsafe) let object = unsafe LoopHandle.object(handle) as? SocketWatcher
-      guard let executor = unsafe object?.executor else { return }
+      guard let watcher = unsafe LoopHandle.object(handle) as? SocketWatcher else { return }
       let ready = status < 0 ? [.readable, .writable] : Readiness(rawValue: events)
-      executor.enter { loop in unsafe object?.handler?.ready(ready, on: loop) }
+      watcher.executor.enter(.ready(watcher, ready))
     }
   }
+
+  func ready(_ events: Readiness, on loop: isolated Loop) { handler?.ready(events, on: loop) }
 
   /// Stops watching for good and lets go of the handler.
   public override func close() {

@@ -3,6 +3,8 @@ import Bytes
 /// Which bytes of which piece: the payload of request, cancel and reject.
 public struct BlockRequest: Hashable, Sendable {
   static let byteCount = 12
+  /// Bytes of a whole `request` message, its length and id included.
+  public static let frameByteCount = 17
 
   /// The piece's index.
   public var piece: Int

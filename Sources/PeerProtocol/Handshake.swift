@@ -6,9 +6,6 @@ public struct Handshake: Hashable, Sendable {
   /// The size in bytes.
   public static let byteCount = 68
 
-  /// Bytes until the info-hash is complete: enough for the receiving side to choose its torrent and answer.
-  public static let byteCountThroughInfoHash = 48
-
   private static let name: StaticString = "\u{13}BitTorrent protocol"
 
   /// What the sender can do.

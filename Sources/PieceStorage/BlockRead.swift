@@ -64,6 +64,9 @@ public final class BlockRead: DiskJob, Completion, @unchecked Sendable {
     self.then = then
   }
 
+  /// Makes room for so many blocks, at the cost of one allocation for all of them.
+  public func reserve(_ count: Int) { blocks.reserveCapacity(count) }
+
   /// Adds a block to the batch. Blocks that follow each other in a piece are read in one go.
   public func append(piece: Int, begin: Int, length: Int) {
     blocks.append(Block(piece: piece, begin: begin, length: length))

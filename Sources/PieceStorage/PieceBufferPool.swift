@@ -7,17 +7,28 @@ internal import Synchronization
 /// A buffer goes back when its last reference is dropped.
 public final class PieceBufferPool: Sendable {
   private struct State {
+    var limit: Int
     var free: [Allocation] = []
     var freeBytes = 0
     var usedBytes = 0
+    var peakBytes = 0
+
+    mutating func use(_ bytes: Int) {
+      usedBytes += bytes
+      peakBytes = max(peakBytes, usedBytes + freeBytes)
+    }
   }
 
-  /// Bytes that the pool may hold, in use or kept for reuse.
-  public let limit: Int
-  private let state = Mutex(State())
+  private let state: Mutex<State>
 
   /// A pool of at most `limit` bytes.
-  public init(limit: Int) { self.limit = limit }
+  public init(limit: Int) { state = Mutex(State(limit: limit)) }
+
+  /// Bytes that the pool may hold, in use or kept for reuse.
+  public var limit: Int { state.withLock { $0.limit } }
+
+  /// Sees to it that the pool may hold `bytes`: for pieces of which few would fit.
+  public func raise(to bytes: Int) { state.withLock { $0.limit = max($0.limit, bytes) } }
 
   deinit {
     state.withLock { state in
@@ -28,6 +39,9 @@ public final class PieceBufferPool: Sendable {
   /// Bytes in buffers that are in use now, rounded up to pages.
   public var usedBytes: Int { state.withLock { $0.usedBytes } }
 
+  /// The most bytes that the pool ever held, those kept for reuse included.
+  public var peakBytes: Int { state.withLock { $0.peakBytes } }
+
   /// A buffer of `count` bytes with arbitrary content, or `nil` if that would exceed the limit: wait
   /// until one is dropped. While none is in use one is always given, however large, so that pieces
   /// above the limit can be fetched at all.
@@ -36,21 +50,22 @@ public final class PieceBufferPool: Sendable {
     let capacity = max(page, (count + page - 1) / page * page)
     let (reused, surplus) = state.withLock { state -> (Allocation?, [Allocation]) in
       if let index = state.free.firstIndex(where: { $0.capacity >= capacity && $0.capacity <= 2 * capacity }),
-        state.usedBytes == 0 || state.usedBytes + state.free[index].capacity <= limit
+        state.usedBytes == 0 || state.usedBytes + state.free[index].capacity <= state.limit
       {
         let allocation = state.free.remove(at: index)
         state.freeBytes -= allocation.capacity
-        state.usedBytes += allocation.capacity
+        state.use(allocation.capacity)
         return (allocation, [])
       }
-      guard state.usedBytes == 0 || state.usedBytes + capacity <= limit else { return (nil, []) }
+      guard state.usedBytes == 0 || state.usedBytes + capacity <= state.limit else { return (nil, []) }
       // Buffers of another size make room.
       var surplus: [Allocation] = []
-      while state.usedBytes + state.freeBytes + capacity > limit, let allocation = state.free.popLast() {
+      while state.usedBytes + state.freeBytes + capacity > state.limit, let allocation = state.free.popLast()
+      {
         state.freeBytes -= allocation.capacity
         surplus.append(allocation)
       }
-      state.usedBytes += capacity
+      state.use(capacity)
       return unsafe (Allocation(capacity: capacity), surplus)
     }
     for allocation in surplus { unsafe free(allocation.address) }
@@ -76,7 +91,7 @@ public final class PieceBufferPool: Sendable {
   fileprivate func giveBack(_ allocation: Allocation) {
     let surplus = state.withLock { state in
       state.usedBytes -= allocation.capacity
-      guard state.usedBytes + state.freeBytes + allocation.capacity <= limit else { return true }
+      guard state.usedBytes + state.freeBytes + allocation.capacity <= state.limit else { return true }
       state.free.append(allocation)
       state.freeBytes += allocation.capacity
       return false

@@ -112,12 +112,4 @@ extension TorrentStorage {
     }
     state.withLock { _ = $0.unsyncedFiles.insert(file) }
   }
-
-  /// Bytes of content that a listing should show as one torrent's on the disk: allocated, not nominal.
-  public func allocatedBytes() -> Int64 {
-    var walk = StatusWalk(self)
-    return info.files.indices.reduce(0) { sum, file in
-      info.files[file].isPadding ? sum : sum + (walk.status(file)?.allocated ?? 0)
-    }
-  }
 }

@@ -97,4 +97,38 @@ import Testing
       #expect(try await download.waitForExit() == .exited(0))
     }
   }
+
+  @Test(.timeLimit(.minutes(1)), arguments: ["--limit-down", "--limit-up"])
+  func aRateIsLimited(_ option: String) async throws {
+    try await withSeeder { stage, torrent, first, source in
+      // 300,005 bytes at 150,000 a second, of which two blocks' worth may be saved up.
+      let least = Duration.seconds(Double(300_005 - 32_768) / (150_000 * 1.05))
+      let limit = [option, "150000"]
+      let seeder = ApusClient(on: stage)
+      let seed = ["seed", torrent, "--dir", source, "--listen", "\(seeder.address)", "--json"]
+      try await seeder.waitUntilListening(
+        try seeder.start(seed + (option == "--limit-up" ? limit : [])))
+      let target = try stage.folder.folder("target")
+      let start = ContinuousClock.now
+      try await ApusClient.succeed(
+        [
+          "download", torrent, "--dir", target, "--peer", "\(seeder.address)", "--listen",
+          "\(TestNetwork.address())",
+        ] + (option == "--limit-down" ? limit : []), on: stage)
+      #expect(ContinuousClock.now - start >= least)
+      #expect(try differences(target + "/payload", from: source + "/payload") == [])
+    }
+  }
+
+  @Test(
+    .timeLimit(.minutes(1)), arguments: [["--limit-down", "10"], ["--limit-up", "0"], ["--limit-up", "x"]])
+  func aRateThatMakesNoSenseIsRefused(_ options: [String]) async throws {
+    try await withStage { stage in
+      for command in ["download", "seed"] {
+        let run = try await ApusClient.run([command, "none.torrent"] + options, on: stage)
+        #expect(run.status == .exited(64))
+        #expect(run.errors.contains(options[0]))
+      }
+    }
+  }
 }

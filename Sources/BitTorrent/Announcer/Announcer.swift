@@ -48,6 +48,12 @@ final class Announcer {
     tick(on: loop)
   }
 
+  /// All that is wanted is here, but not all there is: a partial seed (BEP 21).
+  func hasAllThatIsWanted(on loop: isolated Loop) {
+    list.setPartialSeed(true, now: seconds(loop))
+    tick(on: loop)
+  }
+
   /// The torrent is short of peers.
   func wantPeers(on loop: isolated Loop) {
     list.announceEarly(now: seconds(loop))

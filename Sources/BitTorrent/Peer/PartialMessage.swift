@@ -24,11 +24,6 @@ struct PartialMessage {
     unsafe bytes.withUnsafeMutableBytes { unsafe $0.copyMemory(from: part) }
   }
 
-  /// More is needed than was known when it began.
-  mutating func extend(to needed: Int) {
-    if needed > bytes.count { bytes.append(contentsOf: repeatElement(0, count: needed - bytes.count)) }
-  }
-
   /// `count` more bytes were read into the room that `withRoom` gave.
   mutating func received(_ count: Int) { filled += count }
 

@@ -11,7 +11,8 @@ extension PeerConnection {
     let buffer = torrent.context.received
     let hadPartial = !partial.isEmpty
     let missing = hadPartial ? partial.missing : 0
-    let count = read(into: buffer)
+    let before = downloaded
+    let count = read(into: buffer, on: loop)
     guard count > 0 else {
       if count == 0 {
         close(.closedByPeer, on: loop)
@@ -28,19 +29,22 @@ extension PeerConnection {
       guard consumePartial(on: loop) else { return }
     }
     if rest > 0 { unsafe consume(buffer.bytes(rest), on: loop) }
+    if let share = rates.shares.arrivals { arrived(Int(downloaded - before), share, on: loop) }
     if phase == .open { torrent.fillRequests(self, on: loop) }
   }
 
-  private func read(into buffer: ReceiveBuffer) -> Int {
+  private func read(into buffer: ReceiveBuffer, on loop: isolated Loop) -> Int {
+    var most = buffer.capacity
+    if let share = rates.shares.arrivals { most = readSize(share, most: most, on: loop) }
     guard !partial.isEmpty else {
-      var vector = unsafe iovec(iov_base: buffer.base, iov_len: buffer.capacity)
+      var vector = unsafe iovec(iov_base: buffer.base, iov_len: most)
       return unsafe apus_receive(descriptor, &vector, 1)
     }
     let descriptor = descriptor
     return unsafe partial.withRoom { room in
       unsafe withUnsafeTemporaryAllocation(of: iovec.self, capacity: 2) { vectors in
         unsafe vectors[0] = iovec(iov_base: room.baseAddress, iov_len: room.count)
-        unsafe vectors[1] = iovec(iov_base: buffer.base, iov_len: buffer.capacity)
+        unsafe vectors[1] = iovec(iov_base: buffer.base, iov_len: most)
         return unsafe apus_receive(descriptor, vectors.baseAddress, 2)
       }
     }

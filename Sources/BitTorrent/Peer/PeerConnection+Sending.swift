@@ -41,10 +41,11 @@ extension PeerConnection {
       writeStalledSince = nil
     }
     if sendQueue.isEmpty {
-      watcher?.watch(for: .readable)
+      watcher?.watch(for: readInterest)
+      torrent.context.freedMemory(on: loop)
     } else {
       if writeStalledSince == nil { writeStalledSince = loop.now }
-      watcher?.watch(for: [.readable, .writable])
+      watcher?.watch(for: readInterest.union(.writable))
     }
     readMore(on: loop)
   }

@@ -46,16 +46,27 @@ extension PeerConnection {
     for request in dropped { refuse(request, on: loop) }
   }
 
-  /// Has the next batch read if the socket will soon want it.
-  func readMore(on loop: isolated Loop) {
+  /// Has the next batch read if the socket will soon want it; under a limit what that allows, or what the
+  /// peer's `turn` is for. While others wait for memory it waits behind them, until it `isFed`.
+  func readMore(turn: Int? = nil, isFed: Bool = false, on loop: isolated Loop) {
     guard phase == .open, !uploads.isEmpty, uploads.reading == 0,
       sendQueue.byteCount < SendWatermark.bytes(rate: up.rate(now: loop.now))
     else { return }
+    guard isFed || !torrent.context.hasStarved else {
+      torrent.context.starved(self, on: loop)
+      return
+    }
     // As much as the peer takes in a tenth of a second: a slow peer does not hold a MiB of memory.
     let rate = up.rate(now: loop.now)
-    let bytes = min(SendWatermark.most, max(64 << 10, Int(rate / 10)))
+    var bytes = min(SendWatermark.most, max(64 << 10, Int(rate / 10)))
+    if let share = rates.shares.uploads {
+      guard let allowed = turn ?? uploadAllowance(share, on: loop) else { return }
+      bytes = min(bytes, allowed)
+    }
+    let batch = uploads.take(bytes: bytes)
+    rates.shares.uploads?.spend(batch.reduce(0) { $0 + $1.length })
     uploads.reading += 1
-    torrent.read(uploads.take(bytes: bytes), for: self, on: loop)
+    torrent.read(batch, for: self, on: loop)
   }
 
   /// A batch is in memory: it goes out. Blocks that could not be read are refused.
@@ -63,14 +74,18 @@ extension PeerConnection {
     uploads.reading -= 1
     guard phase == .open else { return }
     guard let buffer = read.buffer else {
-      // No memory for them now: they wait for the next turn.
+      // No memory for them now: they wait until others have sent what they hold.
+      rates.shares.uploads?.refund(read.blocks.reduce(0) { $0 + $1.length })
       uploads.putBack(read.blocks.map { BlockRequest(piece: $0.piece, begin: $0.begin, length: $0.length) })
+      torrent.context.starved(self, on: loop)
       return
     }
     for block in read.blocks where block.offset == nil {
       refuse(BlockRequest(piece: block.piece, begin: block.begin, length: block.length), on: loop)
     }
-    if let failure = read.failure { torrent.readFailed(failure, on: loop) }
+    if let failure = read.failure {
+      torrent.readFailed(failure, Set(read.blocks.lazy.filter { $0.offset == nil }.map(\.piece)), on: loop)
+    }
     if !control.isEmpty {
       sendQueue.append(control)
       control = []

@@ -9,7 +9,7 @@ import PieceStorage
 /// One peer of one torrent over TCP. Confined to the torrent's loop.
 ///
 /// Files: +Receiving (socket to messages), +Messages (what each message does), +Requests (what we ask
-/// for), +Uploading (what is asked of us), +Sending (messages to socket).
+/// for), +Uploading (what is asked of us), +Sending (messages to socket), +Limits (waiting for a turn).
 final class PeerConnection: ReadinessHandler {
   /// How far the connection is.
   enum Phase {
@@ -37,6 +37,8 @@ final class PeerConnection: ReadinessHandler {
 
   // What it has and wants, what we told it.
   var has: Bitfield
+  /// How much of it we want and lack.
+  var interest: InterestCount
   var describedAt: Instant?
   var peerIsChoking = true
   var peerIsInterested = false
@@ -56,6 +58,7 @@ final class PeerConnection: ReadinessHandler {
 
   // What it asks for.
   var uploads = UploadQueue()
+  var rates = PeerRates()
 
   // Bytes on the way.
   var partial = PartialMessage()
@@ -95,6 +98,7 @@ final class PeerConnection: ReadinessHandler {
     phase = isOutgoing ? .connecting : .greeting
     listening = isOutgoing ? remote : nil
     has = Bitfield(count: torrent.info.pieceCount)
+    interest = InterestCount(has: has, missing: has)
     window = RequestWindow(limit: torrent.context.configuration.requestQueue)
     down = RateMeter(now: now)
     up = RateMeter(now: now)
@@ -157,6 +161,7 @@ final class PeerConnection: ReadinessHandler {
     TCP.close(descriptor)
     sendQueue.removeAll()
     uploads.removeAll()
+    leaveLines(wasOpen: wasOpen)
     torrent.closed(self, reason, wasOpen: wasOpen, on: loop)
   }
 }

@@ -8,6 +8,8 @@ struct UploadQueue {
   var allowedFast: [Int] = []
   /// Batches that a disk thread is reading now.
   var reading = 0
+  /// Whether the last batch was put back for want of memory.
+  var isStarved = false
 
   var count: Int { requests.count - first }
   var isEmpty: Bool { count == 0 }

@@ -9,6 +9,8 @@ public struct AddOptions: Sendable {
   public var peers: [Endpoint] = []
   /// Which files are wanted, by their index; `nil` for all.
   public var wanted: [Bool]?
+  /// How fast the torrent's payload may move, within the session's limits; none by default.
+  public var limits = RateLimits()
 
   /// Makes file operations fail, for tests of what happens then.
   var faults: FaultInjection?

@@ -97,6 +97,13 @@ public final class Session: Sendable {
     await stop(handle, within: seconds)
   }
 
+  /// Changes the limits that all torrents share, from now on.
+  public func set(limits: RateLimits) async {
+    for context in loops {
+      await context.loop.perform { loop in context.value(on: loop).set(limits, on: loop) }
+    }
+  }
+
   /// Stops everything: what is written is made durable, trackers are told within the time given, and
   /// the threads end. Idempotent.
   public func stop(within seconds: Double = 3) async {

@@ -8,9 +8,9 @@ public struct SessionConfiguration: Sendable {
   public var loops = 1
   /// Threads that read, write and hash; one of them is often waiting for a sync.
   public var diskThreads = 3
-  /// Bytes of pieces that may be in memory, gathered or on their way to the disk, per loop. One piece is
-  /// always allowed.
-  public var pendingPieceBytes = 64 << 20
+  /// Bytes of pieces that may be in memory, gathered or on their way to the disk, per loop. Six
+  /// pieces are always allowed, so that large ones do not wait for each other.
+  public var pendingPieceBytes = 40 << 20
   /// Bytes of blocks that may be in memory on their way to peers, per loop.
   public var uploadBytes = 32 << 20
   /// Files that are kept open, per loop.
@@ -23,6 +23,13 @@ public struct SessionConfiguration: Sendable {
   public var halfOpen = 20
   /// Blocks that one peer may have requested and not yet received; told to peers as `reqq` (BEP 10).
   public var requestQueue = 2000
+  /// Bytes of payload a second that all torrents together may receive and send; `nil` for no limit. Split
+  /// evenly over the loops.
+  public var downloadLimit: Int?
+  /// See `downloadLimit`.
+  public var uploadLimit: Int?
+  /// How peers on the local network are limited.
+  public var localPeers = LocalPeers.limited
   /// What peers are told that this is (BEP 10 `v`).
   public var clientName = "Apus 0.1.0"
   /// The start of the peer id (BEP 20).

@@ -19,6 +19,11 @@ public struct TorrentHandle: Sendable {
     await torrent.loop.perform { loop in torrent.value(on: loop).retry(on: loop) }
   }
 
+  /// Changes the torrent's own limits, from now on; those of the session hold beside them.
+  public func set(limits: RateLimits) async {
+    await torrent.loop.perform { loop in torrent.value(on: loop).set(limits: limits, on: loop) }
+  }
+
   /// Tells the torrent of peers.
   public func add(peers: [Endpoint]) async {
     await torrent.loop.perform { loop in torrent.value(on: loop).learn(peers, from: .user, on: loop) }

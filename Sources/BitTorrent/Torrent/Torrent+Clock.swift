@@ -43,7 +43,9 @@ extension Torrent {
       peer.close(.idle, on: loop)
     } else if let stalled = peer.writeStalledSince, now.seconds(since: stalled) > 90 {
       peer.close(.stalledWrite, on: loop)
-    } else if picker.outstanding(peer.slot) > 0, now.seconds(since: peer.lastBlock) > peer.patience {
+    } else if picker.outstanding(peer.slot) > 0, !peer.rates.waitsToRead,
+      now.seconds(since: peer.lastBlock) > peer.patience
+    {
       snub(peer, on: loop)
     } else if now.seconds(since: peer.lastSent) > 100 {
       peer.send(on: loop) { $0.appendKeepAlive() }

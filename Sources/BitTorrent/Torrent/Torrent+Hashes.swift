@@ -79,6 +79,7 @@ extension Torrent {
       }
     }
     forEachPeer { peer in
+      peer.interest = InterestCount(has: peer.has, missing: picker.missing)
       updateInterest(peer, on: loop)
       fillRequests(peer, on: loop)
     }

@@ -97,9 +97,12 @@ extension Torrent {
     learn(options.peers, from: .user, on: loop)
     if announcers.isEmpty {
       announcers = info.infoHashes.map { hash in
-        Announcer(self, infoHash: hash, trackers: trackers, isComplete: state == .seeding)
+        Announcer(self, infoHash: hash, trackers: trackers, isComplete: have.isFull)
       }
-      for announcer in announcers { announcer.start(on: loop) }
+      for announcer in announcers {
+        if state == .seeding, !have.isFull { announcer.hasAllThatIsWanted(on: loop) }
+        announcer.start(on: loop)
+      }
     }
     connectMore(on: loop)
   }
@@ -112,6 +115,7 @@ extension Torrent {
       if !selection.wants(piece) || !canVerify(piece) { picker.want(piece, .skip, cancels: &cancels) }
     }
     openPieces = []
+    context.pieces.raise(to: 6 * info.pieceLength)
   }
 
   /// Pieces of padding alone need nobody to send them.
@@ -210,8 +214,9 @@ extension Torrent {
     for case let peer? in peers { peer.close(reason, on: loop) }
   }
 
-  /// Bytes that trackers are told are missing.
-  var bytesLeft: UInt64 { UInt64(max(0, selection.wantedBytes - selection.doneBytes)) }
+  /// Bytes that trackers are told are missing: of everything, so that whoever wants only a part is not
+  /// taken for a seed (BEP 21).
+  var bytesLeft: UInt64 { durable.isFull ? 0 : UInt64(max(1, info.contentLength - selection.doneBytes)) }
 
   /// How many peers a tracker is asked for.
   var peersWanted: Int { max(0, min(200, context.configuration.peersPerTorrent - connections)) }

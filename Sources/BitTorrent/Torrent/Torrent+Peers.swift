@@ -63,6 +63,7 @@ extension Torrent {
       self, slot: slot, serial: nextSerial, descriptor: descriptor, remote: remote, isOutgoing: isOutgoing,
       wireHash: wireHash, now: loop.now)
     if slot.index == peers.count { peers.append(peer) } else { peers[slot.index] = peer }
+    if let rates { peer.rates.shares = rates.shares(of: remote.address) }
     context.connections += 1
     return peer
   }

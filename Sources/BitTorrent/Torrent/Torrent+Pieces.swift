@@ -63,14 +63,16 @@ extension Torrent {
 
   private func accept(_ write: PieceWrite, on loop: isolated Loop) {
     let piece = write.piece
+    let wasMissing = picker.missing[piece]
     picker.pieceVerified(piece)
     if write.wantsBlockDigests {
       for serial in blame.passed(piece, digests: blockDigests(write)) { ban(serial, .badData, on: loop) }
     }
     selection.verified(piece, info: info)
     epoch.add(piece)
+    guard wasMissing else { return }
     forEachPeer { peer in
-      if peer.isInterested, peer.has[piece] { updateInterest(peer, on: loop) }
+      if peer.interest.settled(piece, has: peer.has) { updateInterest(peer, on: loop) }
     }
   }
 
@@ -140,7 +142,9 @@ extension Torrent {
     state = .seeding
     openPieces = []
     context.pieces.trim()
-    for announcer in announcers { announcer.completed(on: loop) }
+    for announcer in announcers {
+      if durable.isFull { announcer.completed(on: loop) } else { announcer.hasAllThatIsWanted(on: loop) }
+    }
     forEachPeer { peer in
       peer.setInterested(false, on: loop)
       if peer.isSeed { peer.close(.bothComplete, on: loop) }

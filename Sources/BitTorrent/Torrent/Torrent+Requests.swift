@@ -7,14 +7,19 @@ import PieceStorage
 // What to ask a peer for, and what happens to requests that are not answered.
 extension Torrent {
   /// Tops up what a peer has been asked for, to the depth that its rate and round trip call for.
-  func fillRequests(_ peer: PeerConnection, on loop: isolated Loop) {
+  /// Under a limit only what that allows, or what the peer's `turn` is for.
+  func fillRequests(_ peer: PeerConnection, turn: Int? = nil, on loop: isolated Loop) {
     guard peer.phase == .open, peer.isInterested, state == .downloading else { return }
     if peer.peerIsChoking, peer.allowedFast.isEmpty { return }
     let depth = peer.window.depth
     let outstanding = picker.outstanding(peer.slot)
-    let room = depth - outstanding
+    var room = depth - outstanding
     // Few large batches: a top-up waits until a quarter of the depth is free.
     guard room > 0, outstanding == 0 || room * 4 >= depth else { return }
+    if let share = peer.rates.shares.requests {
+      guard let allowed = turn ?? peer.requestAllowance(share, on: loop) else { return }
+      room = min(room, allowed / Block.size)
+    }
     picker.options.maximumOpenPieces = openPieceLimit
     peer.blocksToPick.removeAll(keepingCapacity: true)
     picker.pick(
@@ -26,8 +31,12 @@ extension Torrent {
       return
     }
     if outstanding == 0 { peer.lastBlock = loop.now }
+    if let share = peer.rates.shares.requests {
+      share.spend(peer.blocksToPick.reduce(0) { $0 + geometry.length($1) })
+    }
     peer.asked.add(peer.blocksToPick.count, at: loop.now)
     peer.send(on: loop) { buffer in
+      buffer.reserveCapacity(buffer.count + peer.blocksToPick.count * BlockRequest.frameByteCount)
       for block in peer.blocksToPick { buffer.append(request: geometry.request(block)) }
     }
   }
@@ -79,6 +88,7 @@ extension Torrent {
       picker.released(block, by: peer.slot)
     else { return }
     closeIfIdle(block)
+    peer.rates.shares.requests?.refund(request.length)
     _ = peer.asked.answered()
     peer.allowedFast.removeAll { $0 == Int32(request.piece) }
     peer.rejects += 1
@@ -88,7 +98,9 @@ extension Torrent {
 
   /// What the peer was asked for goes back to everyone.
   func releaseAll(_ peer: PeerConnection, on loop: isolated Loop) {
-    peer.late += picker.outstanding(peer.slot)
+    let count = picker.outstanding(peer.slot)
+    peer.late += count
+    peer.rates.shares.requests?.refund(count * Block.size)
     picker.dropAll(of: peer.slot)
     peer.asked.clear()
     closeIdlePieces()
@@ -118,8 +130,7 @@ extension Torrent {
   // MARK: Interest
 
   func updateInterest(_ peer: PeerConnection, on loop: isolated Loop) {
-    let interesting = state == .downloading && picker.isInteresting(peer.has)
-    peer.setInterested(interesting, on: loop)
+    peer.setInterested(state == .downloading && peer.interest.isInterested, on: loop)
   }
 
   /// The peer's first description of what it has.
@@ -127,6 +138,7 @@ extension Torrent {
     picker.leave(peer.slot, has: peer.has)
     peer.has = field
     picker.join(peer.slot, has: field)
+    peer.interest = InterestCount(has: field, missing: picker.missing)
     if closeIfUseless(peer, on: loop) { return }
     updateInterest(peer, on: loop)
     askHashes(peer, on: loop)
@@ -134,6 +146,7 @@ extension Torrent {
 
   func gained(_ peer: PeerConnection, _ piece: Int, on loop: isolated Loop) {
     picker.peerGained(piece, peer.slot)
+    peer.interest.peerGained(piece, missing: picker.missing)
     if closeIfUseless(peer, on: loop) { return }
     if suggestions.gained(piece, peer.slot) { suggest(to: peer, on: loop) }
     askHashes(peer, on: loop)
@@ -145,6 +158,7 @@ extension Torrent {
 
   func lost(_ peer: PeerConnection, _ piece: Int, on loop: isolated Loop) {
     picker.peerLost(piece, peer.slot)
+    peer.interest.peerLost(piece, missing: picker.missing)
     updateInterest(peer, on: loop)
   }
 

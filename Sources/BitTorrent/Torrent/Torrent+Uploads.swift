@@ -21,15 +21,11 @@ extension Torrent {
       read.cancel()
       receiver.value(on: loop).readDone(read, on: loop)
     }
+    read.reserve(requests.count)
     for request in requests {
       read.append(piece: request.piece, begin: request.begin, length: request.length)
     }
     context.disk.submit(read)
-  }
-
-  /// Blocks that are ours could not be read: the disk or somebody else is at fault, not the peer.
-  func readFailed(_ error: StorageError, on loop: isolated Loop) {
-    halt("\(error)", on: loop)
   }
 
   func uploaded(_ count: Int, now: Instant) {

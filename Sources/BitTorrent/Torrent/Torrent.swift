@@ -10,7 +10,7 @@ import PieceStorage
 ///
 /// Files, in the order of a block's way: +Blocks (from a peer into a piece), +Pieces (hashed, written,
 /// durable, announced), +Requests (what to ask for next), +Uploads, +Peers (whom to connect to and
-/// whom to drop), +Choking, +Hashes (BEP 52), +Announcing, +Clock, +Status, +Life (start, stop, retry).
+/// whom to drop), +Choking, +Hashes (BEP 52), +Announcing, +Limits, +Clock, +Status, +Life (start, stop, retry).
 final class Torrent: DeferredWork {
   let info: Info
   let context: LoopContext
@@ -34,6 +34,8 @@ final class Torrent: DeferredWork {
   var epochTimer: LoopTimer?
   var selection: FileSelection
   var blame = BlameBook<UInt32>()
+  /// What limits there are; `nil` if there are none.
+  var rates: TorrentRates?
 
   // Peers.
   var book = PeerBook()
@@ -101,6 +103,7 @@ final class Torrent: DeferredWork {
     suggestions = Suggestions(random: SeededGenerator(seed: UInt64.random(in: 0 ... .max)))
     trackers = metainfo.trackers
     selection = FileSelection(metainfo.info, wanted: options.wanted)
+    if options.limits != RateLimits() { rates = TorrentRates(options.limits) }
     journal = ResumeJournal(
       TorrentStorage(
         info: metainfo.info, directory: options.directory, wanted: options.wanted,

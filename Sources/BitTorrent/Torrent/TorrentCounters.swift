@@ -8,6 +8,8 @@ struct TorrentCounters {
   var wasted: Int64 = 0
   /// Pieces that failed their hash.
   var failedPieces = 0
+  /// Pieces that were ours until reading them failed.
+  var lostPieces = 0
   /// Pieces read from disk and hashed when the torrent was added.
   var checkedPieces = 0
   /// Connections that ended, by reason.

@@ -31,6 +31,12 @@ struct Download: RunnableCommand {
       \.seedTime, "--seed-time", value: "time",
       help: "Seed afterwards for so long; with --seed-ratio, until either is reached."),
     .option(
+      \.limitDown, "--limit-down", value: "rate",
+      help: "Receive at most so many bytes a second, such as 500K or 10M; all torrents together."),
+    .option(
+      \.limitUp, "--limit-up", value: "rate",
+      help: "Send at most so many bytes a second, such as 500K or 10M; all torrents together."),
+    .option(
       \.retry, "--retry", value: "time",
       help: "When a fault stops a torrent (disk full, folder gone), try again at this interval."),
     .option(
@@ -46,6 +52,8 @@ struct Download: RunnableCommand {
   var select: [String] = []
   var seedRatio: Double?
   var seedTime: TimeSpan?
+  var limitDown: ByteCount?
+  var limitUp: ByteCount?
   var retry: TimeSpan?
   var eventInterval = TimeSpan(seconds: 1)
   var json = false
@@ -53,6 +61,7 @@ struct Download: RunnableCommand {
   var wantsJSON: Bool { json }
 
   func validate() throws(UsageProblem) {
+    try Listening.check(down: limitDown, up: limitUp)
     if let retry, retry.seconds < 1 { throw UsageProblem("--retry: the shortest interval is 1s") }
   }
 
@@ -66,7 +75,7 @@ struct Download: RunnableCommand {
       torrents.append((metainfo, options))
     }
     try FileSystem.makeFolder(directory)
-    let session = try await Listening.session(at: listen)
+    let session = try await Listening.session(at: listen, down: limitDown, up: limitUp)
     let goal = SwarmRun.Goal.complete(ratio: seedRatio, seconds: seedTime?.seconds)
     let settings = SwarmRun.Settings(
       goal: goal, json: json, quiet: quiet, eventInterval: eventInterval.seconds, retry: retry?.seconds)

@@ -1,4 +1,5 @@
 import Addresses
+import ArgumentParsing
 import BitTorrent
 
 /// Where a session listens.
@@ -6,10 +7,24 @@ enum Listening {
   /// The ports that BitTorrent programs traditionally use.
   private static let usualPorts: ClosedRange<UInt16> = 6881...6889
 
+  /// Rates below this are more likely a forgotten unit than a wish.
+  private static let lowestRate: Int64 = 1 << 10
+
+  /// Refuses rates at which nothing would ever arrive.
+  static func check(down: ByteCount?, up: ByteCount?) throws(UsageProblem) {
+    for (option, rate) in [("--limit-down", down), ("--limit-up", up)] {
+      if let rate, rate.bytes < lowestRate { throw UsageProblem("\(option): the lowest rate is 1K") }
+    }
+  }
+
   /// Starts a session at the addresses given; without any, at all addresses of the machine and the first
-  /// usual port that is free, or else any.
-  static func session(at endpoints: [Endpoint]) async throws(Failure) -> Session {
+  /// usual port that is free, or else any. `down` and `up` limit its rates, in bytes a second.
+  static func session(at endpoints: [Endpoint], down: ByteCount? = nil, up: ByteCount? = nil)
+    async throws(Failure) -> Session
+  {
     var configuration = SessionConfiguration()
+    configuration.downloadLimit = down.map { Int($0.bytes) }
+    configuration.uploadLimit = up.map { Int($0.bytes) }
     configuration.diskThreads = max(2, Process.processors)
     if !endpoints.isEmpty {
       configuration.listen = endpoints

@@ -24,6 +24,12 @@ struct Seed: RunnableCommand {
       help: "Where to await peers. Without it, every address and the first free port from 6881."),
     .option(\.peers, "--peer", value: "address:port", help: "A peer to connect to from the start."),
     .option(
+      \.limitDown, "--limit-down", value: "rate",
+      help: "Receive at most so many bytes a second, such as 500K or 10M; all torrents together."),
+    .option(
+      \.limitUp, "--limit-up", value: "rate",
+      help: "Send at most so many bytes a second, such as 500K or 10M; all torrents together."),
+    .option(
       \.retry, "--retry", value: "time",
       help: "When a fault stops a torrent (disk error, folder gone), try again at this interval."),
     .option(
@@ -37,6 +43,8 @@ struct Seed: RunnableCommand {
   var directory = "."
   var listen: [Endpoint] = []
   var peers: [Endpoint] = []
+  var limitDown: ByteCount?
+  var limitUp: ByteCount?
   var retry: TimeSpan?
   var eventInterval = TimeSpan(seconds: 1)
   var json = false
@@ -45,6 +53,7 @@ struct Seed: RunnableCommand {
 
   func validate() throws(UsageProblem) {
     if files.isEmpty, torrents == nil { throw UsageProblem("give a .torrent file, or --torrents <folder>") }
+    try Listening.check(down: limitDown, up: limitUp)
     if let retry, retry.seconds < 1 { throw UsageProblem("--retry: the shortest interval is 1s") }
   }
 
@@ -64,7 +73,7 @@ struct Seed: RunnableCommand {
       try checkPresence(metainfo.info)
       loaded.append(metainfo)
     }
-    let session = try await Listening.session(at: listen)
+    let session = try await Listening.session(at: listen, down: limitDown, up: limitUp)
     let settings = SwarmRun.Settings(
       goal: .none, json: json, quiet: quiet, eventInterval: eventInterval.seconds, retry: retry?.seconds)
     var run = SwarmRun(session, settings, scene)

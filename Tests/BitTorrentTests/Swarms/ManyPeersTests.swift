@@ -29,6 +29,25 @@ import Testing
     }
   }
 
+  @Test func littleMemoryForUploadsServesEveryone() async throws {
+    try await SwarmStage.with([(path: "a", size: 1 << 20)]) { stage in
+      // One batch at a time for all of them.
+      let seeder = try await SwarmStage.session { $0.uploadBytes = 1 }
+      _ = try await seeder.add(stage.metainfo, AddOptions(directory: stage.seedFolder)).waitUntilComplete()
+      var sessions = [seeder]
+      var handles: [TorrentHandle] = []
+      for index in 0..<6 {
+        let session = try await SwarmStage.session()
+        var options = AddOptions(directory: stage.downloadFolder("\(index)"))
+        options.peers = seeder.listening
+        handles.append(try await session.add(stage.metainfo, options))
+        sessions.append(session)
+      }
+      for handle in handles { _ = try await handle.waitUntilComplete() }
+      for session in sessions { await session.stop() }
+    }
+  }
+
   @Test func aSelectionOfFilesIsAllThatComes() async throws {
     let files = [(path: "a", size: 200_000), (path: "b", size: 200_000), (path: "c", size: 200_000)]
     try await SwarmStage.with(files) { stage in
