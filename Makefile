@@ -13,7 +13,8 @@ SOURCES := Package.swift $(wildcard Sources Tests Fuzz/Package.swift Fuzz/Source
 	Benchmarks/Sources Simulation/Package.swift Simulation/Sources/simulate/Simulate.swift)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint format fuzz bench bench-micro crash-test install uninstall clean simulate
+.PHONY: help setup build demo test lint format fuzz bench bench-micro simulate crash-test install uninstall \
+	clean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

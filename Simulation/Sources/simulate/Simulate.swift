@@ -69,8 +69,10 @@ enum Simulate {
       reports.reduce(0) { $0 + value($1) } / Double(reports.count)
     }
     let unfinished = reports.reduce(0) { $0 + $1.unfinished }
+    let completed = reports.filter { !$0.times.isEmpty }
+    let mean = completed.reduce(0) { $0 + $1.mean } / Double(max(completed.count, 1))
     let cells = [
-      first.name, shown(first.bound, 1), shown(average(\.mean), 3), shown(reports.map(\.mean).max() ?? 0, 3),
+      first.name, shown(first.bound, 1), shown(mean, 3), shown(reports.map(\.mean).max() ?? 0, 3),
       shown(reports.map(\.slowest).max() ?? 0, 3) + (unfinished > 0 ? " (\(unfinished) unfinished)" : ""),
       shown(average(\.duplicates) * 100, 2), shown(average(\.fairness), 3), shown(average(\.tail) * 100, 1),
       shown(average(\.seederCopies), 2),
