@@ -39,6 +39,7 @@ extension Torrent {
     case .needed, .completesPiece:
       peer.lastUseful = now
       peer.isSnubbed = false
+      peer.rejects = 0
       peer.window.isSnubbed = false
       peer.window.received(count, requested: peer.asked.answered() ?? now, now: now)
       open.buffer.store(bytes.extracting(payload), at: geometry.begin(block))

@@ -91,8 +91,10 @@ extension Torrent {
     peer.rates.shares.requests?.refund(request.length)
     _ = peer.asked.answered()
     peer.allowedFast.removeAll { $0 == Int32(request.piece) }
+    // A choke rejects all that was asked for (BEP 6). A peer that does so without choking, over and over, does
+    // not have what it says.
+    guard !peer.peerIsChoking else { return }
     peer.rejects += 1
-    // A peer that rejects what it says it has is asked for less and less, then for nothing.
     if peer.rejects > 1024 { peer.close(.noInterest, on: loop) }
   }
 
