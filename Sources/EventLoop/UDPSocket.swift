@@ -90,6 +90,7 @@ public final class UDPSocket: ReadinessHandler, DeferredWork {
     loop.atEndOfWakeUp(self)
   }
 
+  /// The socket can be read or written: hands over what came, sends what waits.
   public func ready(_ events: Readiness, on loop: isolated Loop) {
     if events.contains(.writable) { flush() }
     guard events.contains(.readable) else { return }
@@ -111,6 +112,7 @@ public final class UDPSocket: ReadinessHandler, DeferredWork {
     unsafe handler?.received(RawSpan(_unsafeBytes: bytes), from: remote, on: loop)
   }
 
+  /// Sends what was given to it during the wake-up.
   public func endOfWakeUp(on loop: isolated Loop) {
     isFlushScheduled = false
     flush()
