@@ -66,6 +66,7 @@ let package = Package(
     // Formats and protocol cores: no sockets, no clocks.
     room("Metainfo", ["Bytes", "Digest", "Bencode", "Addresses", "CSystem", "Threads"]),
     room("PeerProtocol", ["Bytes", "Digest", "Bencode", "Addresses"]),
+    room("Encryption", ["Bytes", "Digest"]),
     room("TrackerProtocol", ["Bytes", "Digest", "Bencode", "Addresses"]),
 
     // Machinery.
@@ -105,6 +106,7 @@ let package = Package(
     tests("PeerProtocolTests", ["Addresses", "PeerProtocol", "Bencode", "Bytes", "Digest", "TestSupport"]),
     tests(
       "TrackerProtocolTests", ["Addresses", "TrackerProtocol", "Bencode", "Bytes", "Digest", "TestSupport"]),
+    tests("EncryptionTests", ["Encryption", "Bytes", "Digest"]),
     tests("EventLoopTests", ["Addresses", "EventLoop"]),
     tests("TransferTests", ["Addresses", "Transfer", "EventLoop", "HTTPServer", "Threads"]),
     tests(
