@@ -41,6 +41,7 @@ let package = Package(
     .library(name: "BitTorrent", targets: ["BitTorrent"]),
     .library(name: "Metainfo", targets: ["Metainfo"]),
     .library(name: "Bencode", targets: ["Bencode"]),
+    .library(name: "Encryption", targets: ["Encryption"]),
     .library(name: "PeerProtocol", targets: ["PeerProtocol"]),
     .library(name: "TrackerProtocol", targets: ["TrackerProtocol"]),
     .library(name: "TrackerServer", targets: ["TrackerServer"]),
@@ -79,7 +80,8 @@ let package = Package(
     room(
       "BitTorrent",
       [
-        "Bytes", "Digest", "Bencode", "Metainfo", "PeerProtocol", "TrackerProtocol", "EventLoop",
+        "Bytes", "Digest", "Bencode", "Metainfo", "PeerProtocol", "Encryption", "TrackerProtocol",
+        "EventLoop",
         "Transfer", "PieceStorage", "CSystem", "Addresses", "Threads",
       ]),
     room(
@@ -88,7 +90,8 @@ let package = Package(
     .executableTarget(
       name: "apus",
       dependencies: [
-        "ArgumentParsing", "BitTorrent", "TrackerServer", "Metainfo", "PieceStorage", "Bytes", "Digest",
+        "ArgumentParsing", "BitTorrent", "Encryption", "TrackerServer", "Metainfo", "PieceStorage", "Bytes",
+        "Digest",
         "Bencode", "EventLoop", "Transfer", "TrackerProtocol", "CSystem", "Addresses", "JSON", "Threads",
       ],
       swiftSettings: strict),
@@ -121,7 +124,8 @@ let package = Package(
     tests(
       "BitTorrentTests",
       [
-        "Addresses", "BitTorrent", "TrackerServer", "PeerProtocol", "TrackerProtocol", "PieceStorage",
+        "Addresses", "BitTorrent", "Encryption", "TrackerServer", "PeerProtocol", "TrackerProtocol",
+        "PieceStorage",
         "Metainfo", "Bencode", "Bytes", "Digest",
         "EventLoop", "TestSupport",
       ]),

@@ -19,16 +19,24 @@ public struct EncryptionMethod: OptionSet, Sendable, Hashable {
 public enum EncryptionPolicy: String, Sendable, CaseIterable {
   /// In the clear only; who greets encrypted is refused.
   case off
+  /// In the clear, but encrypted with who asks for it or answers nothing else.
+  case allow
   /// Encrypted where the other side can, else in the clear.
   case prefer
   /// Encrypted with RC4 or not at all.
   case require
 
+  /// Whether connections that we open begin with a key exchange.
+  public var beginsEncrypted: Bool { self == .prefer || self == .require }
+
+  /// Whether who hangs up on one way of beginning may be tried the other way.
+  public var canVary: Bool { self == .allow || self == .prefer }
+
   /// What is offered and accepted of what an encrypted handshake can choose.
   public var methods: EncryptionMethod {
     switch self {
     case .off: []
-    case .prefer: [.rc4, .plain]
+    case .allow, .prefer: [.rc4, .plain]
     case .require: .rc4
     }
   }

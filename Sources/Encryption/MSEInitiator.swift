@@ -28,7 +28,8 @@ public struct MSEInitiator: Sendable {
   /// Begins a handshake about `infoHash`. `first` are the first bytes of the stream, which travel encrypted
   /// with the handshake, whatever is chosen: the greeting of the peer protocol, at most 65,535 bytes.
   public init(
-    _ infoHash: InfoHash, offering offer: EncryptionMethod, first: [UInt8], exchange: KeyExchange = KeyExchange()
+    _ infoHash: InfoHash, offering offer: EncryptionMethod, first: [UInt8],
+    exchange: KeyExchange = KeyExchange()
   ) {
     self.infoHash = infoHash
     self.offer = offer
@@ -107,7 +108,8 @@ public struct MSEInitiator: Sendable {
     held = []
     guard method == .rc4 else {
       return MSEResult(
-        infoHash: infoHash, method: method, ciphers: StreamCiphers(outgoing: nil, incoming: nil), early: early)
+        infoHash: infoHash, method: method, ciphers: StreamCiphers(outgoing: nil, incoming: nil), early: early
+      )
     }
     ciphers.incoming?.apply(to: &early)
     return MSEResult(infoHash: infoHash, method: method, ciphers: ciphers, early: early)

@@ -19,13 +19,18 @@ public struct MSEResponder: Sendable {
   }
 
   private let acceptable: EncryptionMethod
+  private let preferred: EncryptionMethod
   private let exchange: KeyExchange
   private var state = State.key
   private var held: [UInt8] = []
 
-  /// Waits for a handshake that can choose one of the methods.
-  public init(accepting acceptable: EncryptionMethod, exchange: KeyExchange = KeyExchange()) {
+  /// Waits for a handshake. Of what is acceptable to both sides `preferred` is chosen, if it is among it.
+  public init(
+    accepting acceptable: EncryptionMethod, preferring preferred: EncryptionMethod = .rc4,
+    exchange: KeyExchange = KeyExchange()
+  ) {
     self.acceptable = acceptable
+    self.preferred = preferred
     self.exchange = exchange
   }
 
@@ -89,7 +94,7 @@ public struct MSEResponder: Sendable {
     guard request.prefix(MSESize.constant).allSatisfy({ $0 == 0 }) else { return .badConstant }
     let offer = EncryptionMethod(rawValue: request.rawBytes.bigEndian(UInt32.self, at: MSESize.constant))
     let common = offer.intersection(acceptable)
-    guard let method = [EncryptionMethod.rc4, .plain].first(where: common.contains) else {
+    guard let method = [preferred, .rc4, .plain].first(where: common.contains) else {
       return .noCommonMethod
     }
     let count = Int(request.rawBytes.bigEndian(UInt16.self, at: MSESize.constant + 4))

@@ -150,7 +150,9 @@ private struct Pair {
     // One bit of what the initiator sends after its key and padding is turned.
     var initiator = MSEInitiator(infoHash, offering: .rc4, first: greeting)
     var responder = MSEResponder(accepting: .rc4)
-    let find: (SHA1Digest) -> InfoHash? = { [infoHash] in MSEResponder.obfuscated(infoHash) == $0 ? infoHash : nil }
+    let find: (SHA1Digest) -> InfoHash? = { [infoHash] in
+      MSEResponder.obfuscated(infoHash) == $0 ? infoHash : nil
+    }
     guard case .more(let answer) = responder.receive(initiator.opening.rawBytes, find: find),
       case .more(var request) = initiator.receive(answer.rawBytes)
     else {
