@@ -80,12 +80,8 @@ public final class PieceHasher {
         unsafe MerkleTree.padding(level: level).store(to: row, at: count * size)
         count += 1
       }
-      for parent in 0..<count / 2 {
-        let pair = unsafe UnsafeRawBufferPointer(rebasing: row[2 * size * parent..<2 * size * (parent + 1)])
-        unsafe sha256.update(RawSpan(_unsafeBytes: pair))
-        unsafe sha256.finish().store(to: row, at: parent * size)
-      }
       count /= 2
+      unsafe SHA256.parents(row, count: count)
       width /= 2
       level += 1
     }
