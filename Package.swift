@@ -54,10 +54,11 @@ let package = Package(
     library("CMicrohttpd", pkgConfig: "libmicrohttpd", debian: "libmicrohttpd-dev", brew: "libmicrohttpd"),
     library("CCurl", pkgConfig: "libcurl", debian: "libcurl4-openssl-dev", brew: "curl"),
     .target(name: "CSystem"),
+    .target(name: "CLanes", dependencies: ["COpenSSL"]),
 
     // The floor.
     room("Bytes"),
-    room("Digest", ["Bytes", "COpenSSL"]),
+    room("Digest", ["Bytes", "CLanes", "COpenSSL"]),
     room("Bencode", ["Bytes"]),
     room("Addresses", ["Bytes"]),
     room("ArgumentParsing"),
@@ -101,6 +102,7 @@ let package = Package(
       name: "TestSupport", dependencies: ["Bytes", "Digest", "Bencode", "Metainfo"],
       path: "Tests/TestSupport", swiftSettings: testing),
     tests("BytesTests", ["Bytes", "Digest", "Addresses"]),
+    tests("DigestTests", ["Bytes", "Digest"]),
     tests("BencodeTests", ["Bencode", "Bytes", "TestSupport"]),
     tests("ArgumentParsingTests", ["ArgumentParsing"]),
     tests(

@@ -90,9 +90,9 @@ public struct SHA256: ~Copyable {
     unsafe withUnsafeTemporaryAllocation(byteCount: 2 * SHA256Digest.byteCount, alignment: 8) { pair in
       unsafe left.store(to: pair, at: 0)
       unsafe right.store(to: pair, at: SHA256Digest.byteCount)
-      unsafe update(RawSpan(_unsafeBytes: UnsafeRawBufferPointer(pair)))
+      unsafe Self.parents(pair, count: 1)
+      return unsafe SHA256Digest(RawSpan(_unsafeBytes: UnsafeRawBufferPointer(pair)))
     }
-    return finish()
   }
 
   /// The digest of one buffer.

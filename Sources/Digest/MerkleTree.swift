@@ -53,13 +53,9 @@ public enum MerkleTree {
       let count = row.count / size
       if count == 0 { return padding(level: level + width.trailingZeroBitCount) }
       if count % 2 == 1 { padding(level: level).append(to: &row) }
-      var above: [UInt8] = []
-      above.reserveCapacity(row.count / 2 + size)
-      for pair in 0..<(count + 1) / 2 {
-        hasher.update(row.rawBytes.extracting(2 * size * pair..<2 * size * (pair + 1)))
-        hasher.finish().append(to: &above)
-      }
-      swap(&row, &above)
+      let parents = (count + 1) / 2
+      unsafe row.withUnsafeMutableBytes { unsafe SHA256.parents($0, count: parents) }
+      row.removeLast(row.count - parents * size)
       width /= 2
       level += 1
     }

@@ -1,5 +1,6 @@
-// Digest: SHA-1 and SHA-256 by libcrypto, their digests as small values, the Merkle trees of BEP 52, the RC4
-// and the key exchange of encrypted peers, random bytes. May import Bytes; the only target that imports COpenSSL.
+// Digest: SHA-1 and SHA-256, one message at a time by libcrypto or many side by side (Lanes/), their digests as
+// small values, the Merkle trees of BEP 52, the RC4 and the key exchange of encrypted peers, random bytes. May
+// import Bytes; the only target that imports COpenSSL and CLanes.
 
 public import Bytes
 
@@ -11,6 +12,12 @@ public struct SHA1Digest: FixedBytes {
   @usableFromInline let first: UInt64
   @usableFromInline let second: UInt64
   @usableFromInline let third: UInt32
+
+  init(first: UInt64, second: UInt64, third: UInt32) {
+    self.first = first
+    self.second = second
+    self.third = third
+  }
 
   /// Reads the digest that starts at `offset`; the caller has checked that 20 bytes follow.
   @inlinable

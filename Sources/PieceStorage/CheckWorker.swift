@@ -5,42 +5,61 @@ internal import Glibc
 import Metainfo
 internal import Synchronization
 
-/// What one thread of a check works with: a buffer, and where in which file it is from. Confined to one
-/// thread at a time.
+/// What one thread of a check works with: memory for parts of up to 16 pieces, which are read and hashed side
+/// by side. Confined to one thread at a time.
 @safe
 final class CheckWorker {
-  private static let chunk = 256 << 10
+  /// Small enough to stay in the processor's cache between reading and hashing.
+  static let memory = 512 << 10
+  /// What the system is asked to have ready of each piece.
+  private static let window = 1 << 20
+
+  /// A piece that is read and hashed.
+  private struct Reading {
+    var piece: Int
+    var size: Int
+    var expected: PieceExpectation
+    var isReadable = true
+  }
 
   private let check: PieceCheck
   private let storage: TorrentStorage
   var thread: DiskThread
   private let buffer: UnsafeMutableRawBufferPointer
+  private var readings: [Reading] = []
+  private var good: [Int] = []
+  /// The file read last, and its place.
   private var file: OpenFile?
-  /// The place that `buffer` has bytes of, from where, and how many.
   private var place = -1
-  private var start: Int64 = 0
-  private var fill = 0
 
   init(_ check: PieceCheck, _ thread: DiskThread) {
     self.check = check
     storage = check.storage
     self.thread = thread
-    unsafe buffer = .allocate(byteCount: Self.chunk, alignment: 4096)
+    unsafe buffer = .allocate(byteCount: Self.memory, alignment: 4096)
   }
 
   deinit { unsafe buffer.deallocate() }
 
-  /// Checks those pieces of `unit` that are to be; their bytes.
+  /// Checks those pieces of `unit` that are to be, at most 16; their bytes.
   func check(_ unit: Range<Int>) -> Int64 {
     var bytes: Int64 = 0
-    var good: [Int] = []
-    hint(unit)
+    good.removeAll(keepingCapacity: true)
+    readings.removeAll(keepingCapacity: true)
     for piece in unit where check.pieces?[piece] ?? true {
       let size = storage.info.pieceSize(piece)
       bytes += Int64(size)
-      if isGood(piece, size) { good.append(piece) } else { blame(piece, size) }
+      look(at: piece, size)
     }
-    // Between units the file may be closed and the buffer grow stale.
+    if !readings.isEmpty { read() }
+    for (lane, reading) in readings.enumerated() {
+      if reading.isReadable, thread.hasher.matches(reading.expected, lane: lane) {
+        good.append(reading.piece)
+      } else {
+        blame(reading.piece, reading.size)
+      }
+    }
+    // Between units the file may be closed.
     file = nil
     place = -1
     check.state.withLock { state in
@@ -49,79 +68,108 @@ final class CheckWorker {
     return bytes
   }
 
-  /// Has the system read the unit that this thread will probably come to next.
-  private func hint(_ unit: Range<Int>) {
-    let next = unit.upperBound..<min(unit.upperBound + unit.count, storage.info.pieceCount)
-    guard let first = next.first(where: { check.pieces?[$0] ?? true }) else { return }
-    storage.willRead(piece: first, offset: 0, length: storage.info.pieceSize(first))
-  }
-
-  private func isGood(_ piece: Int, _ size: Int) -> Bool {
+  /// Judges a piece that need not be read, or puts it with those that are.
+  private func look(at piece: Int, _ size: Int) {
     guard let expected = PieceExpectation(piece: piece, info: storage.info, layers: check.layers) else {
-      return false
+      return blame(piece, size)
     }
     var hasData = false
     for segment in storage.info.segmentSequence(piece: piece, offset: 0, length: size)
     where !segment.isPadding {
       let home = storage.home(of: segment.file)
       let offset = storage.offset(of: segment, in: home)
-      guard let found = check.sizes[home], offset + Int64(segment.length) <= found.size else { return false }
+      guard let found = check.sizes[home], offset + Int64(segment.length) <= found.size else {
+        return blame(piece, size)
+      }
       if !hasData { hasData = !found.isSparse || !isHole(home, offset, segment.length) }
     }
+    if hasData {
+      readings.append(Reading(piece: piece, size: size, expected: expected))
+    } else if isZero(expected, size) {
+      good.append(piece)
+    } else {
+      blame(piece, size)
+    }
+  }
+
+  /// Reads and hashes the pieces, a stretch of each at a time.
+  private func read() {
     let hasher = thread.hasher
-    if !hasData { return isZero(expected, size) }
-    hasher.begin(v1: expected.v1 != nil, treeLength: expected.checkedTreeLength)
-    for segment in storage.info.segmentSequence(piece: piece, offset: 0, length: size) {
+    var longest = 0
+    for (lane, reading) in readings.enumerated() {
+      hasher.begin(
+        lane: lane, v1: reading.expected.v1 != nil, treeLength: reading.expected.checkedTreeLength)
+      longest = max(longest, reading.size)
+    }
+    // A multiple of a leaf: 16 pieces have 32 KiB each.
+    let leaf = MerkleTree.leafSize
+    let chunk = min(Self.memory / readings.count, longest + leaf - 1) / leaf * leaf
+    for offset in stride(from: 0, to: longest, by: chunk) {
+      for lane in readings.indices where readings[lane].isReadable {
+        let reading = readings[lane]
+        let length = min(chunk, reading.size - offset)
+        guard length > 0 else { continue }
+        if offset % Self.window < chunk { expect(reading, from: offset) }
+        let part = unsafe UnsafeMutableRawBufferPointer(
+          rebasing: buffer[lane * chunk..<lane * chunk + length])
+        if unsafe fill(part, reading.piece, from: offset) {
+          unsafe hasher.set(UnsafeRawBufferPointer(part), lane: lane)
+        } else {
+          readings[lane].isReadable = false
+        }
+      }
+      hasher.update()
+    }
+  }
+
+  /// Has the system read what comes after the present window of a piece.
+  private func expect(_ reading: Reading, from offset: Int) {
+    let start = offset == 0 ? 0 : offset + Self.window
+    let length = min(offset + 2 * Self.window, reading.size) - start
+    if length > 0 { storage.willRead(piece: reading.piece, offset: start, length: length) }
+  }
+
+  /// Fills `part` with bytes of a piece; padding is zeros.
+  private func fill(_ part: UnsafeMutableRawBufferPointer, _ piece: Int, from offset: Int) -> Bool {
+    var position = 0
+    for segment in storage.info.segmentSequence(piece: piece, offset: offset, length: part.count) {
+      let range = unsafe UnsafeMutableRawBufferPointer(rebasing: part[position..<position + segment.length])
       if segment.isPadding {
-        takeZeros(segment.length)
+        unsafe range.initializeMemory(as: UInt8.self, repeating: 0)
       } else {
-        let home = storage.home(of: segment.file)
-        guard take(home, storage.offset(of: segment, in: home), segment) else {
-          hasher.abandon()
+        do throws(StorageError) {
+          try unsafe read(segment, into: range)
+        } catch {
+          place = -1
+          check.state.withLock { $0.files[segment.file] = .unreadable(error) }
           return false
         }
       }
-    }
-    return hasher.matches(expected)
-  }
-
-  private func take(_ home: Int, _ start: Int64, _ segment: Segment) -> Bool {
-    var offset = start
-    var left = segment.length
-    while left > 0 {
-      guard let bytes = unsafe read(home, offset, segment.file) else { return false }
-      let count = min(left, bytes.count)
-      unsafe thread.hasher.take(UnsafeRawBufferPointer(rebasing: bytes[..<count]))
-      offset += Int64(count)
-      left -= count
+      position += segment.length
     }
     return true
   }
 
-  /// Bytes of a place from `offset` on, at least one, from the buffer or the disk.
-  private func read(_ home: Int, _ offset: Int64, _ named: Int) -> UnsafeRawBufferPointer? {
-    if home == place, offset >= start, offset < start + Int64(fill) {
-      return unsafe UnsafeRawBufferPointer(rebasing: buffer[Int(offset - start)..<fill])
-    }
-    do throws(StorageError) {
-      if home != place { file = try storage.open(home, writing: false) }
+  private func read(_ segment: Segment, into target: UnsafeMutableRawBufferPointer) throws(StorageError) {
+    let home = storage.home(of: segment.file)
+    if home != place {
+      file = try storage.open(home, writing: false)
       place = home
-      start = offset
-      fill = 0
-      guard let file else { return nil }
-      while true {
-        try storage.inject(.read, storage.path(home))
-        let got = unsafe pread(file.descriptor, buffer.baseAddress, buffer.count, off_t(offset))
-        if got < 0, errno == EINTR { continue }
-        guard got >= 0 else { throw StorageError(code: errno, path: storage.shown(storage.path(home))) }
-        guard got > 0 else { throw .short(path: storage.shown(storage.path(home)), size: offset) }
-        fill = got
-        return unsafe UnsafeRawBufferPointer(rebasing: buffer[..<got])
+    }
+    guard let file else { return }
+    let offset = storage.offset(of: segment, in: home)
+    var done = 0
+    while done < target.count {
+      try storage.inject(.read, storage.path(home))
+      let got = unsafe pread(
+        file.descriptor, target.baseAddress.map { unsafe $0 + done }, target.count - done,
+        off_t(offset) + done)
+      if got < 0, errno == EINTR { continue }
+      guard got >= 0 else { throw StorageError(code: errno, path: storage.shown(storage.path(home))) }
+      guard got > 0 else {
+        throw .short(path: storage.shown(storage.path(home)), size: offset + Int64(done))
       }
-    } catch {
-      place = -1
-      check.state.withLock { $0.files[named] = .unreadable(error) }
-      return nil
+      done += got
     }
   }
 
@@ -140,24 +188,16 @@ final class CheckWorker {
     }
     let hasher = thread.hasher
     hasher.begin(v1: true, treeLength: shape.treeLength)
-    takeZeros(size)
+    unsafe buffer.initializeMemory(as: UInt8.self, repeating: 0)
+    for offset in stride(from: 0, to: size, by: Self.memory) {
+      unsafe hasher.take(UnsafeRawBufferPointer(rebasing: buffer[..<min(Self.memory, size - offset)]))
+    }
     var digests = shape
     digests.v1 = hasher.v1()
     digests.root = hasher.root(width: shape.treeWidth)
     if size == storage.info.pieceLength { check.state.withLock { $0.zeroDigests = digests } }
     return (expected.v1 == nil || expected.v1 == digests.v1)
       && (expected.root == nil || expected.root == digests.root)
-  }
-
-  private func takeZeros(_ length: Int) {
-    place = -1
-    if let address = unsafe buffer.baseAddress { unsafe memset(address, 0, min(length, Self.chunk)) }
-    var left = length
-    while left > 0 {
-      let count = min(left, Self.chunk)
-      unsafe thread.hasher.take(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-      left -= count
-    }
   }
 
   private func blame(_ piece: Int, _ size: Int) {

@@ -1,3 +1,4 @@
+import Digest
 internal import Glibc
 internal import Threads
 
@@ -11,14 +12,27 @@ public protocol DiskJob: AnyObject, Sendable {
 ///
 /// Jobs start in the order of their submission; with more than one thread they may end in another. Those
 /// that somebody waits for, such as reads for peers, overtake the others: a slow disk has a queue of writes
-/// that is seconds long.
+/// that is seconds long. Pieces to be written take turns with the rest: a thread takes all that wait, up to 16,
+/// because hashing them side by side costs much less; while it has them the others leave it those that come,
+/// unless they are many or it takes long.
 /// Unchecked `Sendable`: everything mutable is behind `lock`.
 @safe
 public final class DiskPool: @unchecked Sendable {
+  /// So many pieces fill the processor's lanes well enough.
+  private static let manyWrites = 8
+  /// So long one thread may have pieces before another helps, in nanoseconds.
+  private static let longWriting: UInt64 = 2_000_000
+
   private let lock: UnsafeMutablePointer<pthread_mutex_t>
   private let wakeUp: UnsafeMutablePointer<pthread_cond_t>
   private var urgent = JobQueue()
   private var usual = JobQueue()
+  private var writes = JobQueue()
+  /// Whether the last of both was pieces: then one of the usual ones comes next.
+  private var wasWrite = false
+  /// Threads that have pieces, and since when the last of them has.
+  private var writing = 0
+  private var writingSince: UInt64 = 0
   /// Whether the last job was an urgent one: then one of the others comes next, so that they never starve.
   private var wasUrgent = false
   private var background = JobQueue()
@@ -52,17 +66,18 @@ public final class DiskPool: @unchecked Sendable {
   public func submit(_ job: any DiskJob, isUrgent: Bool = false, isBackground: Bool = false) {
     unsafe pthread_mutex_lock(lock)
     if !stopping {
+      var isForAnyone = true
       if isUrgent {
         urgent.append(job)
       } else if isBackground {
         background.append(job)
+      } else if job is PieceWrite {
+        writes.append(job)
+        isForAnyone = mayTakeWrites
       } else {
         usual.append(job)
       }
-      if idle > 0 {
-        idle -= 1
-        unsafe pthread_cond_signal(wakeUp)
-      }
+      if isForAnyone { wakeOne() }
     }
     unsafe pthread_mutex_unlock(lock)
   }
@@ -82,19 +97,25 @@ public final class DiskPool: @unchecked Sendable {
 
   private func work() {
     let thread = DiskThread()
-    while let job = next() { job.run(on: thread) }
+    while let job = next(thread) {
+      // A thread that takes pieces takes all that wait.
+      if thread.isWriting { PieceWrite.runAll(on: thread) } else { job.run(on: thread) }
+    }
   }
 
-  private func next() -> (any DiskJob)? {
+  private func next(_ thread: DiskThread) -> (any DiskJob)? {
     unsafe pthread_mutex_lock(lock)
     defer { unsafe pthread_mutex_unlock(lock) }
+    if thread.isWriting {
+      thread.isWriting = false
+      writing -= 1
+    }
     while true {
-      if !wasUrgent || usual.isEmpty, let job = urgent.removeFirst() {
-        wasUrgent = true
+      if let job = take(thread) {
+        // This thread may have been the one to which the others left the pieces.
+        if mayTakeWrites { wakeOne() }
         return job
       }
-      wasUrgent = false
-      if let job = usual.removeFirst() { return job }
       if stopping { return nil }
       if let job = background.removeFirst() { return job }
       // `idle` counts sleepers that nobody has signalled yet, so that no job wakes more than one.
@@ -102,13 +123,59 @@ public final class DiskPool: @unchecked Sendable {
       unsafe pthread_cond_wait(wakeUp, lock)
     }
   }
+
+  /// The next job but for those in the background, by turns from the queues.
+  private func take(_ thread: DiskThread) -> (any DiskJob)? {
+    if !wasUrgent || usual.isEmpty && writes.isEmpty, let job = urgent.removeFirst() {
+      wasUrgent = true
+      return job
+    }
+    wasUrgent = false
+    if !wasWrite || usual.isEmpty, mayTakeWrites { return takeWrites(thread) }
+    wasWrite = false
+    return usual.removeFirst() ?? (mayTakeWrites ? takeWrites(thread) : urgent.removeFirst())
+  }
+
+  private func wakeOne() {
+    guard idle > 0 else { return }
+    idle -= 1
+    unsafe pthread_cond_signal(wakeUp)
+  }
+
+  /// Whether a thread that is free should take pieces, or leave them to one that has some.
+  private var mayTakeWrites: Bool {
+    guard !writes.isEmpty else { return false }
+    return writing == 0 || writes.count >= Self.manyWrites || now() - writingSince > Self.longWriting
+      || stopping
+  }
+
+  private func takeWrites(_ thread: DiskThread) -> (any DiskJob)? {
+    guard let first = writes.removeFirst() else { return nil }
+    wasWrite = true
+    writing += 1
+    writingSince = now()
+    thread.isWriting = true
+    var next: (any DiskJob)? = first
+    while let write = next {
+      thread.writes.append(write as? PieceWrite)
+      next = thread.writes.count < PieceHasher.width ? writes.removeFirst() : nil
+    }
+    return first
+  }
+
+  /// Nanoseconds of a clock that is never set.
+  private func now() -> UInt64 {
+    var time = timespec()
+    unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+  }
 }
 
 /// A ring of jobs that grows and keeps its memory.
 private struct JobQueue {
   private var slots: [(any DiskJob)?] = []
   private var first = 0
-  private var count = 0
+  private(set) var count = 0
 
   var isEmpty: Bool { count == 0 }
 

@@ -10,6 +10,10 @@ public final class DiskThread {
   static let vectorLimit = 512
 
   let hasher = PieceHasher()
+  /// Pieces that it took from the queue together, but for those that are done with. Keeps its memory.
+  var writes: [PieceWrite?] = []
+  /// Whether the pool counts it among the threads that have pieces.
+  var isWriting = false
   let vectors: UnsafeMutableBufferPointer<iovec>
 
   /// For threads outside a pool that run jobs themselves.

@@ -8,15 +8,17 @@ extension TorrentStorage {
     let length = PieceExpectation.tree(piece: piece, info: info).length
     let hasher = thread.hasher
     hasher.begin(v1: false, treeLength: length)
-    let leaf = UnsafeMutableRawBufferPointer.allocate(byteCount: MerkleTree.leafSize, alignment: 16)
-    defer { unsafe leaf.deallocate() }
+    // As many leaves as are hashed side by side.
+    let capacity = min(length, SHA256Lanes.width * MerkleTree.leafSize)
+    let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: capacity, alignment: 4096)
+    defer { unsafe memory.deallocate() }
     var offset = 0
     while offset < length {
-      let part = unsafe UnsafeMutableRawBufferPointer(rebasing: leaf[..<min(leaf.count, length - offset)])
+      let part = unsafe UnsafeMutableRawBufferPointer(rebasing: memory[..<min(memory.count, length - offset)])
       try unsafe read(piece: piece, offset: offset, into: part)
       unsafe hasher.take(UnsafeRawBufferPointer(part))
       offset += part.count
     }
-    return (0..<hasher.leafCount).map { hasher.leaf($0) }
+    return (0..<hasher.leafCount()).map { hasher.leaf($0) }
   }
 }

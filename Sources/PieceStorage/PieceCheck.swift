@@ -1,5 +1,6 @@
 public import Bytes
 internal import CSystem
+import Digest
 public import EventLoop
 public import Metainfo
 internal import Synchronization
@@ -14,7 +15,8 @@ public struct CheckProgress: Sendable, Equatable {
 }
 
 /// Reads pieces from the disk and compares their hashes: all of a torrent, or some. In file order, on
-/// several threads, each with a buffer of 256 KiB; holes are recognised without reading them.
+/// several threads, each with 512 KiB of memory and up to 16 pieces at once; holes are recognised without
+/// reading them.
 ///
 /// One check is run once.
 public final class PieceCheck: Sendable {
@@ -36,11 +38,10 @@ public final class PieceCheck: Sendable {
   let sizes: [Int: (size: Int64, isSparse: Bool)]
   /// Bytes to be checked.
   public let total: Int64
-  private let nextUnit = Atomic(0)
+  private let next = Atomic(0)
   private let isCancelled = Atomic(false)
   private let progress: (@Sendable (CheckProgress) -> Void)?
-  let piecesPerUnit: Int
-  private let unitCount: Int
+  private let pieceCount: Int
 
   /// A check of `storage`'s pieces. Looks at the files' sizes at once, so not on a loop.
   ///
@@ -74,8 +75,7 @@ public final class PieceCheck: Sendable {
       sizes[storage.partStore] = (found.size, true)
     }
     self.sizes = sizes
-    piecesPerUnit = max(1, (4 << 20) / max(1, info.pieceLength))
-    unitCount = (info.pieceCount + piecesPerUnit - 1) / piecesPerUnit
+    pieceCount = info.pieceCount
     total = (0..<info.pieceCount).reduce(0) { sum, piece in
       pieces?[piece] ?? true ? sum + Int64(info.pieceSize(piece)) : sum
     }
@@ -92,10 +92,11 @@ public final class PieceCheck: Sendable {
 
   /// Checks on `threads` threads of its own and waits for the end.
   public func run(threads: Int) -> CheckReport {
-    let workers = (0..<max(1, min(threads, unitCount))).map { _ in
+    let count = max(1, min(threads, pieceCount))
+    let workers = (0..<count).map { _ in
       WorkerThread(name: "check") { [self] in
         let worker = CheckWorker(self, DiskThread())
-        while let unit = takeUnit() { check(unit, worker) }
+        while let unit = takeUnit(threads: count, limit: .max) { check(unit, worker) }
       }
     }
     for worker in workers { worker.join() }
@@ -113,17 +114,30 @@ public final class PieceCheck: Sendable {
     on pool: DiskPool, width: Int, loop: Loop, then: @escaping (isolated Loop, CheckReport) -> Void
   ) {
     let end = CheckEnd(self, then)
-    let count = max(1, min(width, unitCount))
+    let count = max(1, min(width, pieceCount))
     state.withLock { $0.running = count }
-    for _ in 0..<count { pool.submit(CheckJob(self, pool, loop, end), isBackground: true) }
+    for _ in 0..<count { pool.submit(CheckJob(self, pool, loop, end, width: count), isBackground: true) }
   }
 
-  /// The pieces of the next unit; `nil` at the end.
-  fileprivate func takeUnit() -> Range<Int>? {
-    guard !isCancelled.load(ordering: .relaxed) else { return nil }
-    let unit = nextUnit.wrappingAdd(1, ordering: .relaxed).oldValue
-    guard unit < unitCount else { return nil }
-    return unit * piecesPerUnit..<min((unit + 1) * piecesPerUnit, storage.info.pieceCount)
+  /// The pieces of the next unit: as many as are hashed at once, and at most `limit` bytes of them; fewer at
+  /// the end, so that all threads end together. `nil` when there are no more.
+  fileprivate func takeUnit(threads: Int, limit: Int) -> Range<Int>? {
+    while !isCancelled.load(ordering: .relaxed) {
+      let first = next.load(ordering: .relaxed)
+      let left = pieceCount - first
+      guard left > 0 else { return nil }
+      let most = min(
+        PieceHasher.width, max(1, limit / max(1, storage.info.pieceLength)), (left + threads - 1) / threads)
+      var end = first
+      var found = 0
+      while end < pieceCount, found < most {
+        if pieces?[end] ?? true { found += 1 }
+        end += 1
+      }
+      let (isMine, _) = next.compareExchange(expected: first, desired: end, ordering: .relaxed)
+      if isMine { return first..<end }
+    }
+    return nil
   }
 
   fileprivate func check(_ unit: Range<Int>, _ worker: CheckWorker) {
@@ -164,17 +178,21 @@ private final class CheckJob: DiskJob, @unchecked Sendable {
   private let pool: DiskPool
   private let loop: Loop
   private let end: CheckEnd
+  private let width: Int
   private var worker: CheckWorker?
+  /// Others wait for the thread meanwhile.
+  private static let limit = 32 << 20
 
-  init(_ check: PieceCheck, _ pool: DiskPool, _ loop: Loop, _ end: CheckEnd) {
+  init(_ check: PieceCheck, _ pool: DiskPool, _ loop: Loop, _ end: CheckEnd, width: Int) {
     self.check = check
+    self.width = width
     self.pool = pool
     self.loop = loop
     self.end = end
   }
 
   func run(on thread: DiskThread) {
-    guard let unit = check.takeUnit() else {
+    guard let unit = check.takeUnit(threads: width, limit: Self.limit) else {
       if check.endThread() { loop.deliver(end) }
       return
     }

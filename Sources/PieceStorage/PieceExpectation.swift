@@ -41,11 +41,13 @@ public struct PieceExpectation: Sendable, Equatable {
 }
 
 extension PieceHasher {
-  /// Whether the piece that was taken in is what `expected` says.
-  func matches(_ expected: PieceExpectation) -> Bool {
+  /// Whether the piece that was taken in in `lane` is what `expected` says.
+  func matches(_ expected: PieceExpectation, lane: Int = 0) -> Bool {
     var matches = true
-    if hasV1 { matches = v1() == expected.v1 || expected.v1 == nil }
-    if let root = expected.root { matches = self.root(width: expected.treeWidth) == root && matches }
+    if hasV1(lane: lane) { matches = v1(lane: lane) == expected.v1 || expected.v1 == nil }
+    if let root = expected.root {
+      matches = self.root(lane: lane, width: expected.treeWidth) == root && matches
+    }
     return matches
   }
 }

@@ -2,7 +2,8 @@ public import Digest
 public import EventLoop
 import Metainfo
 
-/// A whole piece in memory: checked, then written once. Submit it to a `DiskPool`.
+/// A whole piece in memory: checked, then written once. Submit it to a `DiskPool`; those that wait there
+/// together are hashed side by side.
 ///
 /// Unchecked `Sendable`: the disk thread has it between submission and delivery, the loop before and
 /// after.
@@ -31,6 +32,8 @@ public final class PieceWrite: DiskJob, Completion, @unchecked Sendable {
   public private(set) var blockDigests: [SHA256Digest] = []
   /// The result; `nil` before it is delivered.
   public private(set) var outcome: Outcome?
+  /// Whether the content is right, once it was checked; and which blocks are known to be bad.
+  private var verdict: (isGood: Bool, badBlocks: [Int]) = (false, [])
   private let storage: TorrentStorage
   private let journal: ResumeJournal?
   private let loop: Loop
@@ -61,8 +64,23 @@ public final class PieceWrite: DiskJob, Completion, @unchecked Sendable {
 
   /// Checks and writes, then delivers itself.
   public func run(on thread: DiskThread) {
-    outcome = process(thread.hasher)
-    loop.deliver(self)
+    thread.writes.append(self)
+    Self.runAll(on: thread)
+  }
+
+  /// Checks the pieces that the thread has, up to 16, side by side; then writes one after the other, and each
+  /// delivers itself and is let go of.
+  static func runAll(on thread: DiskThread) {
+    let hasher = thread.hasher
+    for (lane, write) in thread.writes.enumerated() { write?.begin(hasher, lane) }
+    hasher.update()
+    for (lane, write) in thread.writes.enumerated() { write?.judge(hasher, lane) }
+    for index in thread.writes.indices {
+      guard let write = thread.writes[index].take() else { continue }
+      write.outcome = write.finish(hasher)
+      write.loop.deliver(write)
+    }
+    thread.writes.removeAll(keepingCapacity: true)
   }
 
   /// Tells the owner.
@@ -76,7 +94,7 @@ public final class PieceWrite: DiskJob, Completion, @unchecked Sendable {
   /// Drops the closure: for an owner that does not submit a failed piece again.
   public func abandon() { then = nil }
 
-  private func process(_ hasher: PieceHasher) -> Outcome {
+  private func begin(_ hasher: PieceHasher, _ lane: Int) {
     var offset = 0
     if storage.hasPadding {
       for segment in storage.info.segmentSequence(piece: piece, offset: 0, length: buffer.count) {
@@ -84,12 +102,19 @@ public final class PieceWrite: DiskJob, Completion, @unchecked Sendable {
         offset += segment.length
       }
     }
-    hasher.begin(v1: expected.v1 != nil, treeLength: expected.checkedTreeLength)
-    unsafe hasher.take(UnsafeRawBufferPointer(buffer.memory))
-    let badBlocks = badBlocks(hasher)
-    let isGood = hasher.matches(expected)
-    if !isGood || wantsBlockDigests { blockDigests = digests(hasher) }
-    guard isGood else { return .mismatch(badBlocks: badBlocks) }
+    hasher.begin(lane: lane, v1: expected.v1 != nil, treeLength: expected.checkedTreeLength)
+    unsafe hasher.set(UnsafeRawBufferPointer(buffer.memory), lane: lane)
+  }
+
+  private func judge(_ hasher: PieceHasher, _ lane: Int) {
+    // The leaves before the root, which is built over them.
+    let badBlocks = badBlocks(hasher, lane)
+    verdict = (hasher.matches(expected, lane: lane), badBlocks)
+  }
+
+  private func finish(_ hasher: PieceHasher) -> Outcome {
+    if !verdict.isGood || wantsBlockDigests { blockDigests = digests(hasher) }
+    guard verdict.isGood else { return .mismatch(badBlocks: verdict.badBlocks) }
     do throws(StorageError) {
       try journal?.willWrite(piece)
       try unsafe storage.write(piece: piece, UnsafeRawBufferPointer(buffer.memory))
@@ -100,9 +125,11 @@ public final class PieceWrite: DiskJob, Completion, @unchecked Sendable {
     return .written
   }
 
-  private func badBlocks(_ hasher: PieceHasher) -> [Int] {
+  private func badBlocks(_ hasher: PieceHasher, _ lane: Int) -> [Int] {
     guard let leaves = expected.leaves, expected.root != nil else { return [] }
-    return (0..<min(leaves.count, hasher.leafCount)).filter { hasher.leaf($0) != leaves[$0] }
+    return (0..<min(leaves.count, hasher.leafCount(lane: lane))).filter {
+      hasher.leaf($0, lane: lane) != leaves[$0]
+    }
   }
 
   /// Taken anew: the tree was built over them, or there was none. Rare.
@@ -110,6 +137,6 @@ public final class PieceWrite: DiskJob, Completion, @unchecked Sendable {
     let length = expected.treeLength > 0 ? min(expected.treeLength, buffer.count) : buffer.count
     hasher.begin(v1: false, treeLength: length)
     unsafe hasher.take(UnsafeRawBufferPointer(rebasing: buffer.memory[..<length]))
-    return (0..<hasher.leafCount).map { hasher.leaf($0) }
+    return (0..<hasher.leafCount()).map { hasher.leaf($0) }
   }
 }

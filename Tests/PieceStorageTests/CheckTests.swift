@@ -113,7 +113,7 @@ struct CheckTests {
     }
     #expect(check.run(threads: 2).isWhole)
     #expect(seen.withLock { $0.max() } == 9 << 20)
-    #expect(seen.withLock { $0.count } == 3)
+    #expect(seen.withLock { $0.count } >= 9)
   }
 
   @Test func onAPoolItReportsToALoop() async throws {

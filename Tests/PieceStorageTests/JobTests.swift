@@ -1,6 +1,7 @@
 import Bytes
 import Digest
 import EventLoop
+import Glibc
 import Metainfo
 import PieceStorage
 import Synchronization
@@ -200,6 +201,44 @@ struct JobTests {
     #expect(log.withLock { $0 } == [0, 10, 1, 11, 2, 12, 3, 4, 5])
   }
 
+  @Test(arguments: TorrentVersion.allCases)
+  func piecesThatWaitTogetherAreJudgedEachOnItsOwn(_ version: TorrentVersion) async throws {
+    let torrent = TestTorrent(
+      version, pieceLength: 32768, name: "n", files: [("f", TestTorrent.noise(20 * 32768 + 777, seed: 4))])
+    let rig = try Rig(torrent)
+    let pool = DiskPool(threads: 1)
+    let submitted = Counter()
+    let others = Counter()
+    let isBad = { @Sendable (piece: Int) in piece == 3 || piece == 20 }
+    // The only thread waits until all of them wait for it.
+    pool.submit(Note { while submitted.count < 21 { usleep(1000) } })
+    let outcomes = await withTaskGroup(of: PieceWrite.self) { group in
+      for piece in 0..<21 {
+        group.addTask {
+          var bytes = torrent.piece(piece)
+          if isBad(piece) { bytes[500] ^= 1 }
+          return await rig.job(piece, bytes: bytes, on: pool) { _ in
+            pool.submit(Note { others.add() })
+            submitted.add()
+          }
+        }
+      }
+      return await group.reduce(into: [:]) { $0[$1.piece] = $1.outcome }
+    }
+    pool.stop()
+    #expect(others.count == 21)
+    for piece in 0..<21 {
+      let expected: PieceWrite.Outcome = isBad(piece) ? .mismatch(badBlocks: []) : .written
+      #expect(outcomes[piece] == expected, "piece \(piece)")
+    }
+    let onDisk = try #require(rig.scratch.read("n/f"))
+    for piece in 0..<21 where !isBad(piece) {
+      let start = piece * 32768
+      #expect(Array(onDisk[start..<start + torrent.piece(piece).count]) == torrent.piece(piece))
+    }
+    #expect(onDisk[3 * 32768..<4 * 32768].allSatisfy { $0 == 0 })
+  }
+
   @Test func stoppingRunsWhatIsQueuedAndDropsWhatComesLater() {
     let pool = DiskPool(threads: 3)
     let count = Atomic(0)
@@ -210,6 +249,12 @@ struct JobTests {
     pool.stop()
     #expect(count.load(ordering: .relaxed) == 1000)
   }
+}
+
+private final class Counter: Sendable {
+  private let value = Atomic(0)
+  var count: Int { value.load(ordering: .relaxed) }
+  func add() { value.wrappingAdd(1, ordering: .relaxed) }
 }
 
 private final class Note: DiskJob {

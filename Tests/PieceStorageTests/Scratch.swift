@@ -146,7 +146,8 @@ final class Rig: Sendable {
   }
 
   func job(
-    _ piece: Int, bytes: [UInt8]? = nil, leaves: Bool = false, change: (PieceWrite) -> Void = { _ in }
+    _ piece: Int, bytes: [UInt8]? = nil, leaves: Bool = false, on other: DiskPool? = nil,
+    change: (PieceWrite) -> Void = { _ in }
   ) async -> PieceWrite {
     let bytes = bytes ?? torrent.piece(piece)
     guard let buffer = buffers.take(bytes.count) else { fatalError("no memory") }
@@ -165,7 +166,7 @@ final class Rig: Sendable {
         piece: piece, buffer: buffer, storage: storage, journal: journal, expected: expected, loop: loop
       ) { continuation.resume(returning: $1) }
       change(write)
-      pool.submit(write)
+      (other ?? pool).submit(write)
     }
   }
 

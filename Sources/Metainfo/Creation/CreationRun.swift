@@ -2,8 +2,8 @@ import Digest
 internal import Synchronization
 import Threads
 
-/// The hashing of one torrent on many threads: they take piece after piece in order, so that the disk
-/// sees one reader that moves forward.
+/// The hashing of one torrent on many threads: they take pieces in order, up to 16 at a time, so that the
+/// disk sees readers that move forward together.
 final class CreationRun: Sendable {
   /// The hashes of all pieces; empty where the version has none.
   struct Hashes: Sendable {
@@ -40,25 +40,37 @@ final class CreationRun: Sendable {
   /// Hashes all pieces; blocks until done.
   func run(threads: Int) throws(CreationError) -> Hashes {
     let count = max(1, min(threads, plan.pieceCount))
-    let workers = (0..<count).map { _ in WorkerThread(name: "apus-create") { [self] in work() } }
+    let workers = (0..<count).map { _ in WorkerThread(name: "apus-create") { [self] in work(count) } }
     for worker in workers { worker.join() }
     let (hashes, error) = state.withLock { ($0.hashes, $0.error) }
     if let error { throw error }
     return hashes
   }
 
-  private func work() {
+  private func work(_ threads: Int) {
     var hasher = CreationHasher(plan)
-    while true {
-      let piece = next.wrappingAdd(1, ordering: .relaxed).oldValue
-      guard piece < plan.pieceCount else { return }
-      do {
-        let hashes = try hasher.hash(piece)
-        guard note(hashes, of: piece) else { return }
+    while let pieces = take(threads) {
+      var goesOn = true
+      do throws(CreationError) {
+        try hasher.hash(pieces) { goesOn = note($1, of: $0) && goesOn }
       } catch {
         state.withLock { if $0.error == nil { $0.error = error } }
         return
       }
+      if !goesOn { return }
+    }
+  }
+
+  /// The next pieces of a thread; at the end they are fewer, so that all threads end together.
+  private func take(_ threads: Int) -> Range<Int>? {
+    let most = CreationHasher.width(plan)
+    while true {
+      let first = next.load(ordering: .relaxed)
+      let left = plan.pieceCount - first
+      guard left > 0 else { return nil }
+      let end = first + min(most, (left + threads - 1) / threads)
+      let (isMine, _) = next.compareExchange(expected: first, desired: end, ordering: .relaxed)
+      if isMine { return first..<end }
     }
   }
 
