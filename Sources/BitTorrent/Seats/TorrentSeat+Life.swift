@@ -11,19 +11,18 @@ extension TorrentSeat {
       return
     }
     guard phase != .failed, phase != .stopping, phase != .ended, visitors.count < Self.visitorLimit,
-      context.connections < context.configuration.connections, past?.book.isBanned(remote) != true
+      past?.book.isBanned(remote) != true, context.connections.take()
     else {
       TCP.close(descriptor)
       return
     }
-    context.connections += 1
     visitors.append(Visitor(descriptor: descriptor, remote: remote, handshake: handshake))
     wake(on: loop)
   }
 
   func dismissVisitors() {
     for visitor in visitors { TCP.close(visitor.descriptor) }
-    context.connections -= visitors.count
+    context.connections.giveBack(visitors.count)
     visitors = []
   }
 

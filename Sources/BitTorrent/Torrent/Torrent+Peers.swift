@@ -23,16 +23,21 @@ extension Torrent {
   func connectMore(on loop: isolated Loop) {
     guard !isStopping, state == .downloading || state == .seeding else { return }
     while connecting < context.configuration.halfOpen, connections < context.configuration.peersPerTorrent,
-      context.connections < context.configuration.connections,
-      let candidate = book.next(now: loop.now, using: &random)
+      context.connections.take()
     {
+      guard let candidate = book.next(now: loop.now, using: &random) else {
+        context.connections.giveBack()
+        return
+      }
       connect(candidate, on: loop)
     }
   }
 
+  /// Opens a connection, for which there is a permit.
   private func connect(_ candidate: PeerBook.Candidate, on loop: isolated Loop) {
     let source = context.configuration.listen.first { $0.address.isV4 == candidate.endpoint.address.isV4 }
     guard let descriptor = try? TCP.connect(to: candidate.endpoint, from: source?.address) else {
+      context.connections.giveBack()
       book.failed(candidate.endpoint, now: loop.now, using: &random)
       return
     }
@@ -46,7 +51,7 @@ extension Torrent {
   func accept(_ descriptor: Int32, from remote: Endpoint, _ handshake: Handshake, on loop: isolated Loop) {
     guard !isStopping, state == .downloading || state == .seeding, !book.isBanned(remote),
       connections < context.configuration.peersPerTorrent || makeRoom(on: loop),
-      context.connections < context.configuration.connections
+      context.connections.take()
     else {
       TCP.close(descriptor)
       return
@@ -59,6 +64,7 @@ extension Torrent {
     peer.accept(handshake, on: loop)
   }
 
+  /// A connection, for which there is a permit.
   private func makePeer(
     _ descriptor: Int32, _ remote: Endpoint, isOutgoing: Bool, wireHash: InfoHash, on loop: isolated Loop
   ) -> PeerConnection {
@@ -69,7 +75,6 @@ extension Torrent {
       wireHash: wireHash, now: loop.now)
     if slot.index == peers.count { peers.append(peer) } else { peers[slot.index] = peer }
     if let rates { peer.rates.shares = rates.shares(of: remote.address) }
-    context.connections += 1
     return peer
   }
 
@@ -112,7 +117,7 @@ extension Torrent {
     if peer.isOutgoing, peer.peerID == nil { connecting -= 1 }
     peers[peer.slot.index] = nil
     freeSlots.append(peer.slot)
-    context.connections -= 1
+    context.connections.giveBack()
     if wasOpen {
       picker.leave(peer.slot, has: peer.has)
       closeIdlePieces()
