@@ -1,4 +1,5 @@
 import Addresses
+private import CSystem
 import EventLoop
 import PeerProtocol
 import PieceStorage
@@ -44,11 +45,14 @@ final class LoopContext: DeferredWork {
   private var firstQueued = 0
   private var turns = 0
   private var isGivingTurns = false
+  /// Turns since the heap was trimmed.
+  private var turnsTaken = 0
   private var alarms: AlarmWheel<TorrentSeat>
   private var ticker: LoopTimer?
 
   /// Seats that may be read and looked at at the same time.
   private static let turnLimit = 32
+  private static let turnsBeforeTrim = 256
 
   init(
     _ configuration: SessionConfiguration, index: Int, shared: SharedResources, peerID: PeerID,
@@ -152,12 +156,21 @@ final class LoopContext: DeferredWork {
       let seat = queued[firstQueued]
       firstQueued += 1
       turns += 1
+      turnsTaken += 1
       seat.read(on: loop)
     }
     if firstQueued == queued.count {
       queued = []
       firstQueued = 0
     }
+    guard turns == 0, turnsTaken >= Self.turnsBeforeTrim else { return }
+    turnsTaken = 0
+    // What so many torrents had while they were looked at lies between what is kept of them.
+    disk.submit(
+      DiskWork(on: loop) { _ in
+        apus_trim_heap()
+      } then: { _, _ in
+      })
   }
 
   // MARK: Changes
