@@ -13,7 +13,7 @@ SOURCES := Package.swift $(wildcard Sources Tests Fuzz/Package.swift Fuzz/Source
 	Benchmarks/Sources Simulation/Package.swift Simulation/Sources/simulate/Simulate.swift)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint format fuzz bench bench-micro simulate crash-test install uninstall \
+.PHONY: help setup build demo test lint format fuzz bench bench-micro bench-many tsan netlab simulate crash-test install uninstall \
 	clean
 
 help: ## print this
@@ -42,6 +42,16 @@ fuzz: setup ## fuzz every parser for a while: SECONDS=30 each
 
 bench: build ## measure beside others with the kit in BENCH_KIT=../shared/bench; ROUNDS=5 ONLY=text
 	@scripts/bench --rounds $(ROUNDS) --only "$(ONLY)"
+	@scripts/bench-many --only "$(ONLY)"
+
+bench-many: setup ## measure what many peers and many torrents cost; ONLY=text
+	@scripts/bench-many --only "$(ONLY)"
+
+tsan: setup ## run the engine's tests under ThreadSanitizer, built apart; ONLY=text
+	@scripts/tsan "$(ONLY)"
+
+netlab: build ## run a swarm of real programs over shaped links (root); ONLY=text
+	@scripts/netlab --only "$(ONLY)"
 
 bench-micro: setup ## measure single parts: times, allocations, retains, instructions; ONLY=text
 	@scripts/bench-micro --only "$(ONLY)"

@@ -10,6 +10,19 @@ let package = Package(
   dependencies: [.package(name: "apus", path: "..")],
   targets: [
     .target(name: "CCounters"),
+    .target(name: "CCrowd"),
+    .executableTarget(
+      name: "Crowds",
+      dependencies: ["CCrowd"]
+        + ["BitTorrent", "Metainfo"].map {
+          .product(name: $0, package: "apus")
+        },
+      swiftSettings: [
+        .swiftLanguageMode(.v6),
+        .treatAllWarnings(as: .error),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+      ]),
     .executableTarget(
       name: "Benchmarks",
       dependencies: ["CCounters"]

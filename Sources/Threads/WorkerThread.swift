@@ -6,6 +6,10 @@ internal import Synchronization
 
 /// A thread that runs one closure. It ends when the closure returns; `join` waits for that.
 public final class WorkerThread: Sendable {
+  /// Bytes of a thread's stack. Ample for all that runs on one (the parser of bencode is the deepest), and an
+  /// eighth of the usual, so that many threads fit into a limited address space.
+  private static let stackSize = 1 << 20
+
   private let handle: Mutex<pthread_t?>
 
   /// Starts the thread. `name` shows in process listings (15 bytes count).
@@ -13,8 +17,12 @@ public final class WorkerThread: Sendable {
     let start = ThreadStart(name: name, body: body)
     let reference = unsafe Unmanaged.passRetained(start).toOpaque()
     var thread = pthread_t()
+    var attributes = pthread_attr_t()
+    unsafe pthread_attr_init(&attributes)
+    unsafe pthread_attr_setstacksize(&attributes, Self.stackSize)
+    defer { unsafe pthread_attr_destroy(&attributes) }
     let result = unsafe pthread_create(
-      &thread, nil,
+      &thread, &attributes,
       { argument in
         if let argument = unsafe argument {
           let start = unsafe Unmanaged<ThreadStart>.fromOpaque(argument).takeRetainedValue()

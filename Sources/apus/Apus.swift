@@ -10,6 +10,8 @@ import JSON
 @main
 struct Apus {
   static func main() {
+    // Nothing here allocates much in many threads at once; each more would keep memory of its own.
+    apus_limit_heaps(2)
     SignalWatch.prepare()
     let environment = Process.environment
     let interruption = Interruption()

@@ -79,6 +79,8 @@ struct Engine {
     let copy = TemporaryFolder()
     defer { withExtendedLifetime(copy) {} }
     var configuration = SessionConfiguration()
+    // Whose costs they are is told by the name of the thread.
+    configuration.loops = 1
     configuration.listen = [Endpoint(.loopbackV4, port: 0)]
     let seeder = try await Session(configuration)
     let source = try await seeder.add(metainfo, AddOptions(directory: folder))

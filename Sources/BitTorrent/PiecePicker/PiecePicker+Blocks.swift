@@ -44,6 +44,7 @@ extension PiecePicker {
       request = sibling
     }
     chains[flat] = Self.isReceived
+    credit = min(Self.mostCredit, credit + Self.creditPerBlock)
     opened[slot].received += 1
     guard opened[slot].isVerifying else { return .needed }
     verifyingCount += 1

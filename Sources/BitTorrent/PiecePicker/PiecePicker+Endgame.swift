@@ -34,10 +34,15 @@ extension PiecePicker {
     return taken
   }
 
-  /// The block that will come last and is expected later than `bound` seconds from now.
+  /// The block that will come last and is expected later than `bound` seconds from now. O(peers), and
+  /// requests of slow ones; with many peers that have nothing to do, that for each of them would cost more
+  /// than all blocks. So blocks that come in pay for it, and time.
   private mutating func slowestBlock(
     beyond bound: Double, for peer: PeerSlot, has: Bitfield, allowedFast: [Int32]?
   ) -> Int? {
+    guard credit > 0 else { return nil }
+    let start = walked
+    defer { credit -= walked - start }
     var best: Int?
     var latest = bound
     for holder in peers.indices {

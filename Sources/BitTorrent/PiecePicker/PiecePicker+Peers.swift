@@ -58,6 +58,7 @@ extension PiecePicker {
     peers[peer.index].blockSeconds = rate > 0 ? Double(Block.size) / rate : 1
     peers[peer.index].isMeasured = rate > 0
     peers[peer.index].isSnubbed = isSnubbed
+    credit = min(Self.mostCredit, credit + Self.creditPerMeasure)
     let owned = Int(peers[peer.index].owned)
     if isSnubbed, owned >= 0 { disown(owned) }
   }

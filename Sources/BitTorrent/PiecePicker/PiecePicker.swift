@@ -55,6 +55,10 @@ struct PiecePicker: Sendable {
 
   static let noRequest: Int32 = -1
   static let isReceived: Int32 = -2
+  static let mostCredit = 1 << 16
+  /// What a block that comes in adds to `credit`, and a peer that is measured.
+  static let creditPerBlock = 32
+  static let creditPerMeasure = 256
 
   /// How pieces divide into blocks.
   let geometry: PieceGeometry
@@ -90,6 +94,8 @@ struct PiecePicker: Sendable {
   var vacantRequest: Int32 = -1
   var peers: [Peer] = []
   var walked = 0
+  /// Steps that looking for slow requests may take until more blocks come; see `slowestBlock`.
+  var credit = Self.mostCredit
 
   /// A picker that wants every piece outside `have`. O(pieces).
   init(

@@ -2,7 +2,7 @@ import EventLoop
 
 /// The limits of a loop and the clock that gives turns to peers that wait. Confined to its loop.
 ///
-/// A session's limit is split evenly over its loops. Nothing runs while nobody waits.
+/// Loops share the session's limits (`SharedLimits`). Nothing runs while nobody waits.
 final class LoopLimits {
   /// Seconds between rounds: long enough to cost nothing, short enough that buckets do not overflow.
   private static let shortest = 0.02
@@ -12,31 +12,38 @@ final class LoopLimits {
   /// Turns in a round, so that a flood of small messages does not hold the loop.
   private static let turnsPerRound = 1024
 
-  private let loops: Int
+  /// What other loops have a part of, and which of them this is; `nil` if it is the only one.
+  private let shared: SharedLimits?
+  private let index: Int
   private let localPeers: LocalPeers
   private let others = RateClass()
   private let local = RateClass()
   private var timer: LoopTimer?
   private var isArmed = false
 
-  init(_ configuration: SessionConfiguration, on loop: isolated Loop) {
-    loops = max(1, configuration.loops)
+  init(
+    _ configuration: SessionConfiguration, shared: SharedLimits?, index: Int, on loop: isolated Loop
+  ) {
+    self.shared = shared
+    self.index = index
     localPeers = configuration.localPeers
-    others.set(
-      part(RateLimits(download: configuration.downloadLimit, upload: configuration.uploadLimit)),
-      now: loop.now)
-    if case .separately(let limits) = localPeers { local.set(part(limits), now: loop.now) }
+    set(
+      RateLimits(download: configuration.downloadLimit, upload: configuration.uploadLimit), on: loop)
+    if let shared {
+      local.set(shared.local, loop: index, now: loop.now)
+    } else if case .separately(let limits) = localPeers {
+      local.set(limits, now: loop.now)
+    }
   }
 
-  /// This loop's part of the limits of a session.
-  private func part(_ limits: RateLimits) -> RateLimits {
-    let loops = loops
-    let share = { (rate: Int) in rate == 0 ? 0 : max(1, rate / loops) }
-    return RateLimits(download: limits.download.map(share), upload: limits.upload.map(share))
+  /// The session's limits, for peers that are not exempt; those that are shared have been set already.
+  func set(_ limits: RateLimits, on loop: isolated Loop) {
+    if let shared {
+      others.set(shared.others, loop: index, now: loop.now)
+    } else {
+      others.set(limits, now: loop.now)
+    }
   }
-
-  /// The session's limits, for peers that are not exempt.
-  func set(_ limits: RateLimits, on loop: isolated Loop) { others.set(part(limits), now: loop.now) }
 
   /// What the peers of a torrent share, those of the local network last.
   func shares(_ limits: RateLimits, on loop: isolated Loop) -> (others: RateShares, local: RateShares) {
@@ -58,6 +65,8 @@ final class LoopLimits {
 
   /// Somebody waits: sees to it that it gets a turn.
   func arm(on loop: isolated Loop) {
+    others.announce(now: loop.now)
+    local.announce(now: loop.now)
     guard !isArmed else { return }
     isArmed = true
     if timer == nil {
@@ -80,7 +89,14 @@ final class LoopLimits {
       serve(rates.requests, on: loop) { loop, turn in turn.member.requestTurn(turn.bytes, on: loop) }
       serve(rates.uploads, on: loop) { loop, turn in turn.member.uploadTurn(turn.bytes, on: loop) }
     }
+    settle(on: loop)
     if others.isWaitedFor || local.isWaitedFor { arm(on: loop) }
+  }
+
+  /// Gives back what nobody here waits for. Now and then, too, while nobody waits at all.
+  func settle(on loop: isolated Loop) {
+    others.settle(now: loop.now)
+    local.settle(now: loop.now)
   }
 
   private func serve(

@@ -17,6 +17,27 @@ final class RateClass {
     arrivals.setLimit(limits.download, now: now)
   }
 
+  /// Takes what all loops share, as it is set now.
+  func set(_ shared: SharedLimits.Class, loop: Int, now: Instant) {
+    uploads.setLimit(shared.uploads, loop: loop, now: now)
+    requests.setLimit(shared.requests, loop: loop, now: now)
+    arrivals.setLimit(shared.arrivals, loop: loop, now: now)
+  }
+
+  /// Somebody has joined a line: tells the other loops.
+  func announce(now: Instant) {
+    uploads.announce(now: now)
+    requests.announce(now: now)
+    arrivals.announce(now: now)
+  }
+
+  /// Gives back what other loops may have.
+  func settle(now: Instant) {
+    uploads.settle(now: now)
+    requests.settle(now: now)
+    arrivals.settle(now: now)
+  }
+
   /// What a torrent with limits of its own gets of it.
   func shares(_ limits: RateLimits, now: Instant) -> RateShares {
     RateShares(

@@ -12,7 +12,7 @@ final class RateLimiter<Member> {
   static var least: Int { Block.size }
 
   /// The limit that all torrents share; `nil` if there is none.
-  private(set) var bucket: TokenBucket?
+  private(set) var bucket: LoopBucket?
   private let burstSeconds: Double
   private let startsFull: Bool
   /// Torrents in which somebody waits, the next one first.
@@ -27,7 +27,19 @@ final class RateLimiter<Member> {
   }
 
   /// Sets the limit that all torrents share, in bytes a second.
-  func setLimit(_ rate: Int?, now: Instant) { bucket = rate.map { newBucket($0, now: now) } }
+  func setLimit(_ rate: Int?, now: Instant) { bucket = rate.map { LoopBucket(newBucket($0, now: now)) } }
+
+  /// Takes the limit that all loops share as it is set now; this one is the loop with that number.
+  func setLimit(_ shared: SharedBucket, loop: Int, now: Instant) {
+    // What is left of the old limit is of no worth.
+    bucket = LoopBucket(shared, loop: loop)
+    bucket?.waiting(turns.count, now: now)
+  }
+
+  /// Nobody waits any more, or time has passed: gives back what was lent and not used.
+  func settle(now: Instant) {
+    if turns.isEmpty { bucket?.settle(now: now) }
+  }
 
   /// A torrent's share, with a limit of its own or without; `nil` if there is no limit at all.
   func share(limit: Int?, now: Instant) -> RateShare<Member>? {
@@ -55,7 +67,7 @@ final class RateLimiter<Member> {
   /// Who may move bytes now, and how many; it leaves the line. `nil` when tokens or those who wait have run
   /// out. Who takes its turn says so by `spend` of its share.
   func next(now: Instant) -> RateTurn<Member>? {
-    let common = bucket?.available(now: now) ?? .max
+    let common = bucket?.available(now: now, weight: turns.count) ?? .max
     guard common >= Self.least else { return nil }
     while let share = turns.removeFirst() {
       let own = share.own(now: now)
@@ -83,13 +95,18 @@ final class RateLimiter<Member> {
   }
 
   /// Bytes that may be taken out of turn by a share in which nobody waits: none while others wait.
-  func common(now: Instant) -> Int { turns.isEmpty ? bucket?.available(now: now) ?? .max : 0 }
+  func common(now: Instant) -> Int {
+    turns.isEmpty ? bucket?.available(now: now, weight: 0) ?? .max : 0
+  }
 
   func spend(_ bytes: Int) { bucket?.spend(bytes) }
 
   func refund(_ bytes: Int) { bucket?.refund(bytes) }
 
   func join(_ share: RateShare<Member>) { turns.append(share) }
+
+  /// Somebody has joined: from now on tokens are for this loop, too.
+  func announce(now: Instant) { bucket?.waiting(turns.count, now: now) }
 
   /// Sends everyone away: for a change of limits, after which they ask anew.
   func emptyLine() {

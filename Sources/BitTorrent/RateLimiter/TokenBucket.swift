@@ -47,5 +47,9 @@ struct TokenBucket: Sendable {
 
   /// Bytes for one turn when several wait: what comes in 10 ms, at least a block, so that a slow limit is
   /// handed out block by block and a fast one in few turns.
-  var quantum: Int { Int(min(max(rate * 0.01, Double(Block.size)), Double(256 << 10))) }
+  var quantum: Int { Self.quantum(rate) }
+
+  static func quantum(_ rate: Double) -> Int {
+    Int(min(max(rate * 0.01, Double(Block.size)), Double(256 << 10)))
+  }
 }

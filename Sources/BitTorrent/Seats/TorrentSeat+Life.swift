@@ -11,19 +11,18 @@ extension TorrentSeat {
       return
     }
     guard phase != .failed, phase != .stopping, phase != .ended, visitors.count < Self.visitorLimit,
-      context.connections < context.configuration.connections, past?.book.isBanned(visitor.remote) != true
+      past?.book.isBanned(visitor.remote) != true, context.connections.take()
     else {
       visitor.dismiss()
       return
     }
-    context.connections += 1
     visitors.append(visitor)
     wake(on: loop)
   }
 
   func dismissVisitors() {
     for visitor in visitors { visitor.dismiss() }
-    context.connections -= visitors.count
+    context.connections.giveBack(visitors.count)
     visitors = []
   }
 

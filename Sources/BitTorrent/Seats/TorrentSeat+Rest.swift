@@ -78,7 +78,7 @@ extension TorrentSeat {
     let waiting = visitors
     visitors = []
     for visitor in waiting {
-      context.connections -= 1
+      context.connections.giveBack()
       torrent?.accept(visitor, on: loop)
     }
     // Looked at, complete, nobody there: most torrents of a start with thousands go to rest right away.

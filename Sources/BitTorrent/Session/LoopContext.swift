@@ -1,4 +1,5 @@
 import Addresses
+private import CSystem
 import EventLoop
 import PeerProtocol
 import PieceStorage
@@ -15,9 +16,9 @@ final class LoopContext: DeferredWork {
   let http: HTTPClient
   let received: ReceiveBuffer
   let openFiles: OpenFiles
-  /// Memory of pieces that are being gathered or written, for all torrents of the loop.
+  /// Memory of pieces that are being gathered or written, for all torrents of the session.
   let pieces: PieceBufferPool
-  /// Memory of blocks on their way out.
+  /// Memory of blocks on their way out: this loop's part.
   let uploads: PieceBufferPool
   /// What limits there are, and who waits because of them.
   let limits: LoopLimits
@@ -30,8 +31,9 @@ final class LoopContext: DeferredWork {
   /// What we call ourselves, and the port that we are at, for trackers and peers; 0 if at none.
   let peerID: PeerID
   let listeningPort: UInt16
-  /// Connections of all torrents, half-open ones and those that wait for their torrent included.
-  var connections = 0
+  /// Connections of all torrents of the session, half-open ones and those that wait for their torrent
+  /// included.
+  let connections: ConnectionPermits
   /// Torrents that are awake: those that the clock ticks for.
   private(set) var torrents: [Torrent] = []
   /// Ticks that torrents were given, for tests.
@@ -43,18 +45,22 @@ final class LoopContext: DeferredWork {
   private var firstQueued = 0
   private var turns = 0
   private var isGivingTurns = false
+  /// Turns since the heap was trimmed.
+  private var turnsTaken = 0
   private var alarms: AlarmWheel<TorrentSeat>
   private var ticker: LoopTimer?
 
   /// Seats that may be read and looked at at the same time.
   private static let turnLimit = 32
+  private static let turnsBeforeTrim = 256
 
   init(
-    _ configuration: SessionConfiguration, disk: DiskPool, peerID: PeerID, listeningPort: UInt16,
-    on loop: isolated Loop
+    _ configuration: SessionConfiguration, index: Int, shared: SharedResources, peerID: PeerID,
+    listeningPort: UInt16, on loop: isolated Loop
   ) {
     self.configuration = configuration
-    self.disk = disk
+    disk = shared.disk
+    connections = shared.connections
     self.peerID = peerID
     self.listeningPort = listeningPort
     gate = AnnounceGate(configuration.announces)
@@ -64,9 +70,9 @@ final class LoopContext: DeferredWork {
     http = HTTPClient(on: loop, options: options)
     received = ReceiveBuffer(capacity: Self.receiveSize)
     openFiles = OpenFiles(limit: configuration.openFiles)
-    pieces = PieceBufferPool(limit: configuration.pendingPieceBytes)
-    uploads = PieceBufferPool(limit: configuration.uploadBytes)
-    limits = LoopLimits(configuration, on: loop)
+    pieces = shared.pieces
+    uploads = PieceBufferPool(limit: configuration.uploadBytes / max(1, configuration.loops))
+    limits = LoopLimits(configuration, shared: shared.limits, index: index, on: loop)
   }
 
   /// Takes a torrent in; its clock starts.
@@ -108,6 +114,7 @@ final class LoopContext: DeferredWork {
     }
     for alarm in alarms.advance(to: loop.now) { alarm.element.rang(alarm.second, on: loop) }
     gate.tick(on: loop)
+    limits.settle(on: loop)
     guard torrents.isEmpty, alarms.count == 0, gate.waiting == 0 else { return }
     ticker?.close()
     ticker = nil
@@ -149,12 +156,21 @@ final class LoopContext: DeferredWork {
       let seat = queued[firstQueued]
       firstQueued += 1
       turns += 1
+      turnsTaken += 1
       seat.read(on: loop)
     }
     if firstQueued == queued.count {
       queued = []
       firstQueued = 0
     }
+    guard turns == 0, turnsTaken >= Self.turnsBeforeTrim else { return }
+    turnsTaken = 0
+    // What so many torrents had while they were looked at lies between what is kept of them.
+    disk.submit(
+      DiskWork(on: loop) { _ in
+        apus_trim_heap()
+      } then: { _, _ in
+      })
   }
 
   // MARK: Changes

@@ -16,7 +16,7 @@ public final class Session: Sendable {
   }
 
   let configuration: SessionConfiguration
-  let disk: DiskPool
+  private let shared: SharedResources
   let loops: [Confined<LoopContext>]
   private let listeners: [Confined<Listener>]
   /// The UDP sockets, on the first loop, beside the listeners.
@@ -36,16 +36,17 @@ public final class Session: Sendable {
     let peerID = PeerID.random(prefix: configuration.peerIDPrefix)
     let sockets = try ListeningSockets.bind(configuration.listen)
     listening = sockets.map(\.bound)
-    let disk = DiskPool(threads: configuration.diskThreads)
-    self.disk = disk
+    let count = max(1, configuration.loops)
+    let shared = SharedResources(configuration, loops: count)
+    self.shared = shared
     let port = listening.first?.port ?? 0
     var loops: [Confined<LoopContext>] = []
-    for index in 0..<max(1, configuration.loops) {
+    for index in 0..<count {
       let loop = Loop(name: "loop \(index)")
       loops.append(
         await loop.perform { loop in
           let context = LoopContext(
-            configuration, disk: disk, peerID: peerID, listeningPort: port, on: loop)
+            configuration, index: index, shared: shared, peerID: peerID, listeningPort: port, on: loop)
           return Confined(context, on: loop)
         })
     }
@@ -74,7 +75,7 @@ public final class Session: Sendable {
   /// Returns at once; `status` of the handle tells how far it is.
   public func add(_ metainfo: Metainfo, _ options: AddOptions) async throws(SessionError) -> TorrentHandle {
     let context = life.withLock { life in
-      life.next += 1
+      defer { life.next += 1 }
       return life.isStopped ? nil : loops[life.next % loops.count]
     }
     guard let context else { throw SessionError(.stopped, "the session has been stopped") }
@@ -106,6 +107,8 @@ public final class Session: Sendable {
     registry.find(infoHash).map { TorrentHandle(infoHash: infoHash, seat: $0) }
   }
 
+  var disk: DiskPool { shared.disk }
+
   var isStopped: Bool { life.withLock(\.isStopped) }
 
   /// Takes a torrent out: peers are closed, trackers told, files left as they are.
@@ -116,6 +119,7 @@ public final class Session: Sendable {
 
   /// Changes the limits that all torrents share, from now on.
   public func set(limits: RateLimits) async {
+    shared.limits?.others.set(limits, now: .now)
     for context in loops {
       await context.loop.perform { loop in context.value(on: loop).set(limits, on: loop) }
     }

@@ -1,18 +1,19 @@
 public import Addresses
 public import Encryption
+import Threads
 
 /// What a session may use and where it listens. The defaults suit a desktop.
 public struct SessionConfiguration: Sendable {
   /// Where incoming peers are awaited; port 0 takes a free one. Empty: nowhere.
   public var listen: [Endpoint] = [Endpoint(.anyV4, port: 0), Endpoint(.anyV6, port: 0)]
   /// Threads that move data between sockets; torrents are spread over them.
-  public var loops = 1
+  public var loops = Processors.count
   /// Threads that read, write and hash; one of them is often waiting for a sync.
   public var diskThreads = 3
-  /// Bytes of pieces that may be in memory, gathered or on their way to the disk, per loop. Six
+  /// Bytes of pieces that may be in memory, gathered or on their way to the disk. Six
   /// pieces are always allowed, so that large ones do not wait for each other.
   public var pendingPieceBytes = 40 << 20
-  /// Bytes of blocks that may be in memory on their way to peers, per loop.
+  /// Bytes of blocks that may be in memory on their way to peers. Split evenly over the loops.
   public var uploadBytes = 32 << 20
   /// Files that are kept open, per loop.
   public var openFiles = 128
@@ -24,8 +25,7 @@ public struct SessionConfiguration: Sendable {
   public var halfOpen = 20
   /// Blocks that one peer may have requested and not yet received; told to peers as `reqq` (BEP 10).
   public var requestQueue = 2000
-  /// Bytes of payload a second that all torrents together may receive and send; `nil` for no limit. Split
-  /// evenly over the loops.
+  /// Bytes of payload a second that all torrents together may receive and send; `nil` for no limit.
   public var downloadLimit: Int?
   /// See `downloadLimit`.
   public var uploadLimit: Int?

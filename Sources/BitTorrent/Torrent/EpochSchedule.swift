@@ -25,10 +25,12 @@ struct EpochSchedule {
     return pieces
   }
 
-  /// The epoch has ended. Rests as long as it took: at most half of the time goes to syncing.
-  mutating func end(now: Instant) {
+  /// The epoch has ended. Rests as long as it took: at most half of the time goes to syncing; and longer
+  /// with many peers, who each get a message of what is new: 2,500 of those a second.
+  mutating func end(now: Instant, peers: Int = 0) {
     isRunning = false
-    notBefore = now + min(Self.longestRest, max(0.02, now.seconds(since: startedAt)))
+    let rest = max(0.02, now.seconds(since: startedAt), Double(peers) * 0.0004)
+    notBefore = now + min(Self.longestRest, rest)
   }
 
   /// Whether nothing waits and nothing runs.

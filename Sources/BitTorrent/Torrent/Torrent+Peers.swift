@@ -24,16 +24,21 @@ extension Torrent {
   func connectMore(on loop: isolated Loop) {
     guard !isStopping, state == .downloading || state == .seeding else { return }
     while connecting < context.configuration.halfOpen, connections < context.configuration.peersPerTorrent,
-      context.connections < context.configuration.connections,
-      let candidate = book.next(now: loop.now, using: &random)
+      context.connections.take()
     {
+      guard let candidate = book.next(now: loop.now, using: &random) else {
+        context.connections.giveBack()
+        return
+      }
       connect(candidate, on: loop)
     }
   }
 
+  /// Opens a connection, for which there is a permit.
   private func connect(_ candidate: PeerBook.Candidate, on loop: isolated Loop) {
     let source = context.configuration.listen.first { $0.address.isV4 == candidate.endpoint.address.isV4 }
     guard let descriptor = try? TCP.connect(to: candidate.endpoint, from: source?.address) else {
+      context.connections.giveBack()
       book.failed(candidate.endpoint, now: loop.now, using: &random)
       return
     }
@@ -50,7 +55,7 @@ extension Torrent {
     let (remote, handshake) = (visitor.remote, visitor.handshake)
     guard !isStopping, state == .downloading || state == .seeding, !book.isBanned(remote),
       connections < context.configuration.peersPerTorrent || makeRoom(on: loop),
-      context.connections < context.configuration.connections
+      context.connections.take()
     else {
       visitor.dismiss()
       return
@@ -65,6 +70,7 @@ extension Torrent {
     if peer.phase != .closed { peer.consume(early: visitor.early, on: loop) }
   }
 
+  /// A connection, for which there is a permit.
   private func makePeer(
     _ carrier: PeerStream.Carrier, _ remote: Endpoint, isOutgoing: Bool, wireHash: InfoHash,
     beginsEncrypted: Bool = false, on loop: isolated Loop
@@ -77,7 +83,6 @@ extension Torrent {
       wireHash: wireHash, beginsEncrypted: beginsEncrypted, now: loop.now)
     if slot.index == peers.count { peers.append(peer) } else { peers[slot.index] = peer }
     if let rates { peer.rates.shares = rates.shares(of: remote.address) }
-    context.connections += 1
     return peer
   }
 
@@ -123,7 +128,7 @@ extension Torrent {
     if peer.isOutgoing, peer.peerID == nil { connecting -= 1 }
     peers[peer.slot.index] = nil
     freeSlots.append(peer.slot)
-    context.connections -= 1
+    context.connections.giveBack()
     if wasOpen {
       picker.leave(peer.slot, has: peer.has)
       closeIdlePieces()

@@ -46,7 +46,7 @@ extension Torrent {
       halt("\(error)", on: loop)
     case nil: break
     }
-    fillAll(on: loop)
+    fillSome(on: loop)
     epochIfDue(on: loop)
     quieter(on: loop)
   }
@@ -107,7 +107,7 @@ extension Torrent {
   }
 
   private func synced(_ sync: SyncEpoch, on loop: isolated Loop) {
-    epoch.end(now: loop.now)
+    epoch.end(now: loop.now, peers: connections)
     if let error = sync.failure {
       // Written, but nobody knows whether it will last: the pieces are fetched again after a retry.
       for piece in sync.pieces {

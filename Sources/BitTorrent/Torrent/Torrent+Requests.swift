@@ -8,16 +8,19 @@ import PieceStorage
 extension Torrent {
   /// Tops up what a peer has been asked for, to the depth that its rate and round trip call for.
   /// Under a limit only what that allows, or what the peer's `turn` is for.
-  func fillRequests(_ peer: PeerConnection, turn: Int? = nil, on loop: isolated Loop) {
-    guard peer.phase == .open, peer.isInterested, state == .downloading else { return }
-    if peer.peerIsChoking, peer.allowedFast.isEmpty { return }
+  ///
+  /// - Returns: false if the peer could do more, but there is nothing to ask it for.
+  @discardableResult
+  func fillRequests(_ peer: PeerConnection, turn: Int? = nil, on loop: isolated Loop) -> Bool {
+    guard peer.phase == .open, peer.isInterested, state == .downloading else { return true }
+    if peer.peerIsChoking, peer.allowedFast.isEmpty { return true }
     let depth = peer.window.depth
     let outstanding = picker.outstanding(peer.slot)
     var room = depth - outstanding
     // Few large batches: a top-up waits until a quarter of the depth is free.
-    guard room > 0, outstanding == 0 || room * 4 >= depth else { return }
+    guard room > 0, outstanding == 0 || room * 4 >= depth else { return true }
     if let share = peer.rates.shares.requests {
-      guard let allowed = turn ?? peer.requestAllowance(share, on: loop) else { return }
+      guard let allowed = turn ?? peer.requestAllowance(share, on: loop) else { return true }
       room = min(room, allowed / Block.size)
     }
     picker.options.maximumOpenPieces = openPieceLimit
@@ -28,7 +31,7 @@ extension Torrent {
     reserve(&peer.blocksToPick, for: peer)
     guard !peer.blocksToPick.isEmpty else {
       if outstanding == 0 { discardIdlePiece(on: loop) }
-      return
+      return false
     }
     if outstanding == 0 { peer.lastBlock = loop.now }
     if let share = peer.rates.shares.requests {
@@ -39,6 +42,7 @@ extension Torrent {
       buffer.reserveCapacity(buffer.count + peer.blocksToPick.count * BlockRequest.frameByteCount)
       for block in peer.blocksToPick { buffer.append(request: geometry.request(block)) }
     }
+    return true
   }
 
   /// Pieces that may be open: those that are, which have their memory, and as many as there is more for.
@@ -79,6 +83,17 @@ extension Torrent {
   /// Everyone may have something new to be asked for.
   func fillAll(on loop: isolated Loop) {
     forEachPeer { fillRequests($0, on: loop) }
+  }
+
+  /// Memory for a piece is free again: those whose turn it is get something to do, until it is used up. The
+  /// clock asks the others. O(1), so that a piece costs the same with many peers.
+  func fillSome(on loop: isolated Loop) {
+    var failures = 0
+    for _ in 0..<min(peers.count, 64) where failures < 8 {
+      nextToFill = nextToFill + 1 < peers.count ? nextToFill + 1 : 0
+      guard let peer = peers[nextToFill], peer.phase == .open else { continue }
+      failures = fillRequests(peer, on: loop) ? 0 : failures + 1
+    }
   }
 
   /// The peer will not send this block.

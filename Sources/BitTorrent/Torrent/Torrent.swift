@@ -33,6 +33,8 @@ final class Torrent: DeferredWork {
   var openPieces: [OpenPiece?] = []
   /// Pieces with a disk thread, being hashed and written.
   var piecesInDisk = 0
+  /// The slot that had something to do last when memory was free again.
+  var nextToFill = 0
   var epoch = EpochSchedule()
   var epochTimer: LoopTimer?
   var selection: FileSelection

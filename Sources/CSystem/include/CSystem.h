@@ -69,5 +69,9 @@ void apus_will_need(int fd, off_t offset, off_t length);
 void apus_forget(int fd);
 /// When the system started, nanoseconds since 1970 by its present clock; 0 if it does not say.
 int64_t apus_start_of_system(void);
+/// Has the heap keep to so few arenas (64 MiB of addresses each), whatever the number of threads. Early, once.
+void apus_limit_heaps(int count);
+/// Gives the holes of the heap back to the system. Milliseconds, with its locks held.
+void apus_trim_heap(void);
 /// errno of the calling thread.
 int apus_errno(void);

@@ -1,4 +1,5 @@
 import Glibc
+import Threads
 
 /// What the system says about this process.
 enum Process {
@@ -21,7 +22,7 @@ enum Process {
   }
 
   /// Threads worth starting for work that never waits.
-  static var processors: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
+  static var processors: Int { Processors.count }
 
   /// The words of an error number.
   static func message(_ number: Int32) -> String { unsafe String(cString: strerror(number)) }
