@@ -63,8 +63,8 @@ final class CheckWorker {
     var hasData = false
     for segment in storage.info.segmentSequence(piece: piece, offset: 0, length: size)
     where !segment.isPadding {
-      let home = storage.home(of: segment.file)
-      let offset = storage.offset(of: segment, in: home)
+      let place = storage.place(of: segment, piece: piece)
+      let (home, offset) = (place.home, place.offset)
       guard let found = check.sizes[home], offset + Int64(segment.length) <= found.size else { return false }
       if !hasData { hasData = !found.isSparse || !isHole(home, offset, segment.length) }
     }
@@ -75,8 +75,8 @@ final class CheckWorker {
       if segment.isPadding {
         takeZeros(segment.length)
       } else {
-        let home = storage.home(of: segment.file)
-        guard take(home, storage.offset(of: segment, in: home), segment) else {
+        let place = storage.place(of: segment, piece: piece)
+        guard take(place.home, place.offset, segment) else {
           hasher.abandon()
           return false
         }
