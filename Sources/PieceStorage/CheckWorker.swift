@@ -30,7 +30,7 @@ final class CheckWorker {
   private var good: [Int] = []
   /// The file read last, and its place.
   private var file: OpenFile?
-  private var place = -1
+  private var opened = -1
 
   init(_ check: PieceCheck, _ thread: DiskThread) {
     self.check = check
@@ -61,7 +61,7 @@ final class CheckWorker {
     }
     // Between units the file may be closed.
     file = nil
-    place = -1
+    opened = -1
     check.state.withLock { state in
       for piece in good { state.good[piece] = true }
     }
@@ -76,8 +76,8 @@ final class CheckWorker {
     var hasData = false
     for segment in storage.info.segmentSequence(piece: piece, offset: 0, length: size)
     where !segment.isPadding {
-      let home = storage.home(of: segment.file)
-      let offset = storage.offset(of: segment, in: home)
+      let place = storage.place(of: segment, piece: piece)
+      let (home, offset) = (place.home, place.offset)
       guard let found = check.sizes[home], offset + Int64(segment.length) <= found.size else {
         return blame(piece, size)
       }
@@ -137,10 +137,11 @@ final class CheckWorker {
       if segment.isPadding {
         unsafe range.initializeMemory(as: UInt8.self, repeating: 0)
       } else {
+        let place = storage.place(of: segment, piece: piece)
         do throws(StorageError) {
-          try unsafe read(segment, into: range)
+          try unsafe read(place.home, at: place.offset, into: range)
         } catch {
-          place = -1
+          opened = -1
           check.state.withLock { $0.files[segment.file] = .unreadable(error) }
           return false
         }
@@ -150,14 +151,14 @@ final class CheckWorker {
     return true
   }
 
-  private func read(_ segment: Segment, into target: UnsafeMutableRawBufferPointer) throws(StorageError) {
-    let home = storage.home(of: segment.file)
-    if home != place {
+  private func read(
+    _ home: Int, at offset: Int64, into target: UnsafeMutableRawBufferPointer
+  ) throws(StorageError) {
+    if home != opened {
       file = try storage.open(home, writing: false)
-      place = home
+      opened = home
     }
     guard let file else { return }
-    let offset = storage.offset(of: segment, in: home)
     var done = 0
     while done < target.count {
       try storage.inject(.read, storage.path(home))

@@ -59,6 +59,7 @@ public final class PieceCheck: Sendable {
     self.pieces = pieces
     self.progress = progress
     let info = storage.info
+    storage.readPartMap()
     var walk = StatusWalk(storage)
     var sizes: [Int: (size: Int64, isSparse: Bool)] = [:]
     var faults: [Int: FileFault.Reason] = [:]

@@ -31,7 +31,9 @@ public struct Resumption: Sendable {
   /// Files as they were found, by place.
   let observed: [Int: FileIdentity]
   /// Places that are not as they were last synced.
-  private(set) var altered: [Int] = []
+  private(set) var altered: Set<Int> = []
+  /// Places that somebody changed.
+  private(set) var changed: Set<Int> = []
 }
 
 /// How long after its note in the journal a piece's writing may begin: what a stalled disk can take.
@@ -41,6 +43,7 @@ private let writingDelay: Int64 = 5_000_000_000
 extension ResumeJournal {
   /// Reads the journal and compares it with the files. Opens no file of the torrent: one look at each.
   public func load() -> Resumption {
+    storage.readPartMap()
     let file = readFile()
     let (state, isWhole) = file.map { replay($0.bytes) } ?? (nil, true)
     var resumption = Resumption(
@@ -54,7 +57,7 @@ extension ResumeJournal {
     contents.withLock { contents in
       contents = Contents(state: JournalState(pieces: storage.info.pieceCount))
       contents.state.have = resumption.have
-      contents.state.files = resumption.trusted(storage)
+      contents.state.files = resumption.trusted
     }
     return resumption
   }
@@ -73,7 +76,7 @@ extension ResumeJournal {
     }
     let isKnown =
       resumption.journal == .closed && resumption.doubtful.isEmpty && before.files == resumption.observed
-    if isKnown || resumption.observed.isEmpty && resumption.journal == .none { return }
+    if isKnown || resumption.observed.isEmpty && resumption.journal == .none { return try claimParts() }
     // What was checked may be in memory only, left there by the process that was killed.
     storage.needsSync(resumption.altered)
     try storage.epoch.withLock { (_) throws(StorageError) in
@@ -83,6 +86,7 @@ extension ResumeJournal {
         contents.file = nil
       }
     }
+    try claimParts()
   }
 
   /// The state that a journal's bytes add up to, `nil` if they are no journal of this torrent, and
@@ -126,39 +130,56 @@ extension Resumption {
       state: state, isSameSystem: isSameSystem, journalModified: journalModified,
       systemStart: systemStart)
     var absent = Bitfield(count: have.count)
-    let mayHaveLostRecords = journal == .damaged || journal == .interrupted && !isSameSystem
     for (file, entry) in storage.info.files.enumerated() where entry.holdsContent {
-      let place = storage.home(of: file)
-      guard let seen = observed[place] else {
-        for piece in entry.pieces {
-          have[piece] = false
-          absent[piece] = true
-        }
-        continue
+      let stored = Set([entry.pieces.lowerBound, entry.pieces.upperBound - 1]).filter {
+        storage.isApart(file, piece: $0)
       }
-      if state.files[place] != seen { altered.append(place) }
-      let length = place == file ? entry.length : nil
-      if !evidence.isOurs(place, seen, pieces: place == file ? entry.pieces : 0..<have.count, length: length)
-      {
-        changedFiles.append(file)
-        for piece in entry.pieces {
-          have[piece] = false
-          doubtful[piece] = true
-        }
-      } else if mayHaveLostRecords {
-        for piece in entry.pieces where !have[piece] { doubtful[piece] = true }
+      for piece in stored {
+        compare(
+          storage.partStore, pieces: piece..<piece + 1, use: 0..<have.count, length: nil, evidence, &absent)
       }
+      let inside = entry.pieces.drop { stored.contains($0) }
+      let own = stored.contains(entry.pieces.upperBound - 1) ? inside.dropLast() : inside
+      guard !own.isEmpty,
+        compare(file, pieces: own, use: entry.pieces, length: entry.length, evidence, &absent)
+      else { continue }
+      changedFiles.append(file)
     }
     for piece in state.uncommitted.keys where !have[piece] { doubtful[piece] = true }
     for piece in 0..<have.count where absent[piece] { doubtful[piece] = false }
   }
 
-  /// The files whose identity is worth keeping while nothing is checked yet.
-  fileprivate func trusted(_ storage: TorrentStorage) -> [Int: FileIdentity] {
-    var trusted = observed
-    for file in changedFiles { trusted[storage.home(of: file)] = nil }
-    return trusted
+  /// Compares one place, as far as it has bytes of `pieces`; true if somebody changed it. `use` are the pieces
+  /// whose writing changes it.
+  @discardableResult
+  private mutating func compare(
+    _ place: Int, pieces: Range<Int>, use: Range<Int>, length: Int64?, _ evidence: Evidence,
+    _ absent: inout Bitfield
+  ) -> Bool {
+    guard let seen = observed[place] else {
+      for piece in pieces {
+        have[piece] = false
+        absent[piece] = true
+      }
+      return false
+    }
+    if evidence.state.files[place] != seen { altered.insert(place) }
+    guard evidence.isOurs(place, seen, pieces: use, length: length) else {
+      changed.insert(place)
+      for piece in pieces {
+        have[piece] = false
+        doubtful[piece] = true
+      }
+      return true
+    }
+    if journal == .damaged || journal == .interrupted && !evidence.isSameSystem {
+      for piece in pieces where !have[piece] { doubtful[piece] = true }
+    }
+    return false
   }
+
+  /// The files whose identity is worth keeping while nothing is checked yet.
+  fileprivate var trusted: [Int: FileIdentity] { observed.filter { !changed.contains($0.key) } }
 }
 
 /// What is known about whether a file is as we left it.

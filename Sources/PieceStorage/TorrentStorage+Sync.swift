@@ -80,7 +80,7 @@ extension TorrentStorage {
     var homes: Set<Int> = []
     for segment in info.segmentSequence(piece: piece, offset: 0, length: info.pieceSize(piece))
     where !segment.isPadding {
-      homes.insert(home(of: segment.file))
+      homes.insert(place(of: segment, piece: piece).home)
     }
     return homes
   }

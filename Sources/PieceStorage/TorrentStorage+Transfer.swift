@@ -11,16 +11,19 @@ extension TorrentStorage {
     for segment in info.segmentSequence(piece: piece, offset: 0, length: bytes.count) {
       if !segment.isPadding {
         let part = unsafe UnsafeRawBufferPointer(rebasing: bytes[done..<done + segment.length])
-        try unsafe write(segment, part)
+        try unsafe write(segment, part, piece)
       }
       done += segment.length
     }
   }
 
-  private func write(_ segment: Segment, _ bytes: UnsafeRawBufferPointer) throws(StorageError) {
-    let home = home(of: segment.file)
+  private func write(
+    _ segment: Segment, _ bytes: UnsafeRawBufferPointer, _ piece: Int
+  ) throws(StorageError) {
+    let place = try placeForWriting(segment, piece: piece)
+    let home = place.home
     let file = try open(home, writing: true)
-    var offset = offset(of: segment, in: home)
+    var offset = place.offset
     var rest = unsafe bytes
     // Marked whatever happens: a part may have been written. Not before, or a sync meanwhile would
     // take the mark away.
@@ -55,14 +58,14 @@ extension TorrentStorage {
   ) throws(StorageError) {
     var cursor = unsafe VectorCursor(vectors)
     for segment in info.segmentSequence(piece: piece, offset: offset, length: length) {
-      if segment.isPadding { cursor.zero(segment.length) } else { try read(segment, &cursor) }
+      if segment.isPadding { cursor.zero(segment.length) } else { try read(segment, piece, &cursor) }
     }
   }
 
-  private func read(_ segment: Segment, _ cursor: inout VectorCursor) throws(StorageError) {
-    let home = home(of: segment.file)
-    let file = try open(home, writing: false)
-    var offset = offset(of: segment, in: home)
+  private func read(
+    _ segment: Segment, _ piece: Int, _ cursor: inout VectorCursor
+  ) throws(StorageError) {
+    var (home, offset, file) = try find(segment, piece)
     var left = segment.length
     while left > 0 {
       try inject(.read, path(home))
@@ -80,19 +83,53 @@ extension TorrentStorage {
     }
   }
 
+  /// Reads bytes of one file, wherever they are; the range lies in the file.
+  public func read(file: Int, range: Range<Int64>) throws(StorageError) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: range.count)
+    try unsafe bytes.withUnsafeMutableBufferPointer { (bytes) throws(StorageError) in
+      var vector = unsafe iovec(iov_base: bytes.baseAddress, iov_len: bytes.count)
+      try unsafe withUnsafeMutablePointer(to: &vector) { (vector) throws(StorageError) in
+        var cursor = unsafe VectorCursor(UnsafeMutableBufferPointer(start: vector, count: 1))
+        let entry = info.files[file]
+        let last = PartMap.range(of: PartMap.last, entry, info)
+        var position = range.lowerBound
+        while position < range.upperBound {
+          // One run inside of the file, and one for each of its edges, which may be elsewhere.
+          let piece = Int((entry.offset + position) / Int64(info.pieceLength))
+          let edge = PartMap.edge(of: entry, in: piece).flatMap { PartMap.range(of: $0, entry, info) }
+          let end = min(range.upperBound, edge?.upperBound ?? last?.lowerBound ?? entry.length)
+          let run = Segment(
+            file: file, fileOffset: position, length: Int(end - position), isPadding: false)
+          try read(run, piece, &cursor)
+          position = end
+        }
+      }
+    }
+    return bytes
+  }
+
+  /// Where a run is, opened. What moves from the part store to its file meanwhile is found there.
+  private func find(
+    _ segment: Segment, _ piece: Int
+  ) throws(StorageError) -> (home: Int, offset: Int64, file: OpenFile) {
+    let place = place(of: segment, piece: piece)
+    do throws(StorageError) {
+      return (place.home, place.offset, try open(place.home, writing: false))
+    } catch {
+      let now = self.place(of: segment, piece: piece)
+      guard now.home != place.home else { throw error }
+      return (now.home, now.offset, try open(now.home, writing: false))
+    }
+  }
+
   /// Asks the system to have a stretch of a piece in memory soon. A hint: errors are ignored.
   public func willRead(piece: Int, offset: Int, length: Int) {
     for segment in info.segmentSequence(piece: piece, offset: offset, length: length) where !segment.isPadding
     {
-      let home = home(of: segment.file)
-      guard let file = try? open(home, writing: false) else { continue }
-      apus_will_need(file.descriptor, off_t(self.offset(of: segment, in: home)), off_t(segment.length))
+      let place = place(of: segment, piece: piece)
+      guard let file = try? open(place.home, writing: false) else { continue }
+      apus_will_need(file.descriptor, off_t(place.offset), off_t(segment.length))
     }
-  }
-
-  /// Where a run lies in the file that has its bytes: the part store is laid out like piece space.
-  func offset(of segment: Segment, in home: Int) -> Int64 {
-    home == partStore ? info.files[segment.file].offset + segment.fileOffset : segment.fileOffset
   }
 }
 

@@ -13,8 +13,11 @@ public final class TorrentStorage: Sendable {
   struct State {
     /// Device and inode of the download folder, so that one that takes its place is noticed.
     var root: (device: UInt64, inode: UInt64)?
-    /// Files whose bytes go to the part store; empty if there are none.
-    var apart: [Bool] = []
+    /// Which files are wanted; empty for all.
+    var wanted: [Bool] = []
+    /// What is in the part store; `nil` if there is none.
+    var parts: PartMap?
+    var isPartMapRead = false
     /// Files written to since they were last synced, and folders that got new entries.
     var unsyncedFiles: Set<Int> = []
     var unsyncedFolders: Set<[String]> = []
@@ -24,13 +27,13 @@ public final class TorrentStorage: Sendable {
   public let info: Info
   /// The download folder, as given.
   public let directory: String
-  /// Which files are wanted; all if `nil`.
-  public let wanted: [Bool]?
   /// Whether there are pad files: their space in a piece is zeros whatever arrives for it.
   let hasPadding: Bool
   let openFiles: OpenFiles
   let faults: FaultInjection?
   let state = Mutex(State())
+  /// Held while the part store gets a mark.
+  let marking = Mutex(())
   /// Held while an epoch is synced and recorded: epochs must not overlap.
   let epoch = Mutex(())
 
@@ -48,10 +51,10 @@ public final class TorrentStorage: Sendable {
   ) {
     self.info = info
     self.directory = directory.isEmpty ? "." : directory
-    self.wanted = wanted
     self.openFiles = openFiles
     hasPadding = info.files.contains { $0.isPadding }
     self.faults = faults
+    setWanted(wanted)
   }
 
   deinit { close() }
@@ -72,11 +75,12 @@ public final class TorrentStorage: Sendable {
   /// The path that people know a file by.
   func shown(_ path: some Collection<String>) -> String { ([directory] + path).joined(separator: "/") }
 
-  func isWanted(_ file: Int) -> Bool { wanted.map { file < $0.count && $0[file] } ?? true }
+  func isWanted(_ file: Int) -> Bool { state.withLock { $0.wanted.isEmpty || $0.wanted[file] } }
 
-  /// Where the bytes of a file are: itself, or the part store.
-  func home(of file: Int) -> Int {
-    state.withLock { $0.apart.isEmpty || !$0.apart[file] } ? file : partStore
+  /// Changes which files are wanted; all if `nil`. Moves nothing.
+  func setWanted(_ wanted: [Bool]?) {
+    let all = wanted.map { wanted in info.files.indices.map { $0 < wanted.count && wanted[$0] } } ?? []
+    state.withLock { $0.wanted = all.contains(false) ? all : [] }
   }
 
   // MARK: Opening

@@ -1,4 +1,5 @@
 import Bytes
+import EventLoop
 import Testing
 
 @testable import BitTorrent
@@ -22,6 +23,9 @@ struct PickerModel {
   var priorities: [Int: PiecePriority] = [:]
   var requests: [Block: Set<Int>] = [:]
   var arrived: Set<Block> = []
+  /// Missing pieces with deadlines.
+  var deadlines: [Int: Instant] = [:]
+  var now = Instant(nanoseconds: 1_000_000_000_000)
 
   init(seed: UInt64) {
     self.seed = seed
@@ -42,6 +46,7 @@ struct PickerModel {
     options.randomFirstPieces = random.number(below: 3) * 2
     options.maximumRequesters = 1 + random.number(below: 3)
     options.wholePieceSeconds = Double(random.number(below: 10))
+    options.isSequential = random.number(below: 3) == 0
     var field = Bitfield(count: pieces)
     for piece in 0..<pieces where random.number(below: 6) == 0 {
       field[piece] = true
@@ -78,7 +83,8 @@ struct PickerModel {
   // MARK: One step
 
   mutating func step() {
-    switch random.number(below: 40) {
+    now = now + Double(random.number(below: 3)) / 4
+    switch random.number(below: 42) {
     case 0...1: join()
     case 2: leave()
     case 3...4: have(isGained: true)
@@ -91,6 +97,7 @@ struct PickerModel {
     case 11: garbage()
     case 12...13: finish()
     case 14...25: pick()
+    case 40...41: hurry()
     default: deliver()
     }
     compare()
@@ -173,8 +180,35 @@ struct PickerModel {
     }
     picker.want(piece, priority, cancels: &cancels)
     priorities[piece] = priority
-    if priority == .skip { drop(piece, cancels) } else { #expect(cancels.isEmpty) }
+    if priority == .skip {
+      drop(piece, cancels)
+      deadlines[piece] = nil
+    } else {
+      #expect(cancels.isEmpty)
+    }
     tell(piece, wasMissing)
+  }
+
+  private mutating func hurry() {
+    deadlines = [:]
+    var given: [Deadline] = []
+    for _ in 0..<random.number(below: 5) {
+      let piece = random.number(below: geometry.pieceCount)
+      let time = now + (Double(random.number(below: 40)) / 4 - 2)
+      given.append(Deadline(time: time, piece: Int32(piece)))
+      if isMissing(piece) { deadlines[piece] = deadlines[piece].map { Swift.min($0, time) } ?? time }
+    }
+    picker.setDeadlines(given)
+    guard random.number(below: 2) == 0, let number = anyone() else { return }
+    let left = random.number(below: 6)
+    var cancels: [Assignment] = []
+    picker.withdraw(from: PeerSlot(Int32(number)), leaving: left, cancels: &cancels)
+    for cancel in cancels {
+      #expect(cancel.peer.index == number && deadlines[Int(cancel.block.piece)] == nil)
+      #expect(requests[cancel.block]?.remove(number) != nil)
+    }
+    let kept = requests.filter { $0.value.contains(number) }.keys
+    #expect(kept.count <= left || kept.allSatisfy { deadlines[Int($0.piece)] != nil })
   }
 
   private mutating func drop(_ piece: Int, _ cancels: [Assignment]) {
@@ -240,6 +274,7 @@ struct PickerModel {
       picker.pieceVerified(piece)
       for block in blocks(piece) { arrived.remove(block) }
       have.insert(piece)
+      deadlines[piece] = nil
       tell(piece, true)
     }
   }
@@ -282,9 +317,10 @@ extension PickerModel {
     let allowed = isChoked ? (0..<3).map { _ in Int32(random.number(below: geometry.pieceCount + 1)) } : nil
     let hints = random.number(below: 5) == 0 ? [Int32(random.number(below: geometry.pieceCount + 2)) - 1] : []
     let shared = picker.opened.filter { $0.piece >= 0 && $0.owner < 0 }.map { Int($0.piece) }
+    let isFreeChoice = hints.isEmpty && allowed == nil && deadlines.isEmpty
     var blocks: [Block] = []
     let given = picker.pick(
-      count, for: PeerSlot(Int32(number)), has: peer.has, allowedFast: allowed, suggested: hints,
+      count, for: PeerSlot(Int32(number)), has: peer.has, allowedFast: allowed, suggested: hints, now: now,
       into: &blocks)
     #expect(given == blocks.count && given <= count)
     func mayServe(_ piece: Int) -> Bool {
@@ -296,11 +332,12 @@ extension PickerModel {
       let holders = requests[block, default: []]
       #expect(!holders.contains(number))
       if !holders.isEmpty {
-        checkDuplicate(holders, peer, mayServe)
+        if deadlines[piece] == nil { checkExhausted(mayServe) }
+        checkDuplicate(holders, peer)
       } else if !isOpen(piece) {
         // A suggested piece comes before those that others have begun.
         let before = hints.contains(Int32(piece)) ? [] : shared
-        checkOpening(piece, before, isFreeChoice: hints.isEmpty && allowed == nil, mayServe)
+        checkOpening(piece, before, isFreeChoice: isFreeChoice, mayServe)
       } else {
         #expect(self.blocks(piece).first { isFree($0) } == block)
       }
@@ -312,7 +349,8 @@ extension PickerModel {
 
   /// No block that nobody holds is left for the peer.
   private func checkExhausted(_ mayServe: (Int) -> Bool) {
-    for piece in 0..<geometry.pieceCount where mayServe(piece) {
+    // A piece with a deadline may be left to a faster peer.
+    for piece in 0..<geometry.pieceCount where mayServe(piece) && deadlines[piece] == nil {
       if isOpen(piece) {
         #expect(!blocks(piece).contains { isFree($0) })
       } else {
@@ -321,8 +359,7 @@ extension PickerModel {
     }
   }
 
-  private func checkDuplicate(_ holders: Set<Int>, _ peer: Peer, _ mayServe: (Int) -> Bool) {
-    checkExhausted(mayServe)
+  private func checkDuplicate(_ holders: Set<Int>, _ peer: Peer) {
     #expect(!peer.isSnubbed)
     let areSnubbed = holders.allSatisfy { peers[$0]?.isSnubbed ?? false }
     #expect(holders.count < picker.options.maximumRequesters + (areSnubbed ? 1 : 0))
@@ -332,14 +369,20 @@ extension PickerModel {
     _ piece: Int, _ shared: [Int], isFreeChoice: Bool, _ mayServe: (Int) -> Bool
   ) {
     #expect((0..<geometry.pieceCount).filter { isOpen($0) }.count < picker.options.maximumOpenPieces)
-    for other in shared where mayServe(other) && isOpen(other) {
+    guard deadlines[piece] == nil else { return }
+    for other in shared
+    where mayServe(other) && isOpen(other) && rank(other).0 <= rank(piece).0 && deadlines[other] == nil {
       #expect(!blocks(other).contains { isFree($0) })
     }
     for other in 0..<geometry.pieceCount where mayServe(other) && !isOpen(other) {
       let (mine, theirs) = (rank(piece), rank(other))
-      #expect(mine.0 <= theirs.0)
-      guard isFreeChoice, mine.0 == theirs.0, have.count >= picker.options.randomFirstPieces else { continue }
-      #expect(mine.1 <= theirs.1)
+      #expect(mine.0 <= theirs.0 || deadlines[other] != nil)
+      guard isFreeChoice, mine.0 == theirs.0 else { continue }
+      if picker.options.isSequential {
+        #expect(piece <= other)
+      } else if have.count >= picker.options.randomFirstPieces {
+        #expect(mine.1 <= theirs.1)
+      }
     }
   }
 
@@ -370,6 +413,8 @@ extension PickerModel {
     }
     let open = (0..<geometry.pieceCount).filter { isMissing($0) && isOpen($0) }
     check(open.count == picker.openCount, "openCount")
+    let urgent = Dictionary(picker.urgent.map { (Int($0.piece), $0.time) }) { one, _ in one }
+    check(urgent == deadlines, "deadlines")
     let hasFree =
       open.contains { blocks($0).contains { isFree($0) } }
       || (0..<geometry.pieceCount).contains { isMissing($0) && !isOpen($0) && availability($0) > 0 }

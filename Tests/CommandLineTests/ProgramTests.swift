@@ -208,9 +208,10 @@ import Testing
       let output = try await ApusClient.succeed(
         [
           "download", torrent, "--dir", target, "--listen", "127.0.0.1:0", "--peer", address, "--select",
-          "*.flac",
+          "*.flac", "--priority", "a.*=high", "--priority", "*.flac=low", "--sequential",
           "--json",
         ], on: stage)
+      #expect(!FileManager.default.fileExists(atPath: target + "/album/b.txt"))
       #expect(try readFile(target + "/album/a.flac") == bytes)
       let events = try output.split(separator: "\n").map { try JSONValue(parsing: String($0)) }
       #expect(events.first?["event"] == "listening")
@@ -222,6 +223,27 @@ import Testing
       #expect(events.last?["event"] == "closed")
       seed.kill(SIGINT)
       #expect(try await seed.waitForExit(within: .seconds(3)) == .exited(130))
+    }
+  }
+
+  @Test func prioritiesOfFilesAreRefusedIfTheyMeanNothing() async throws {
+    try await withStage { stage in
+      let content = try stage.folder.folder("album")
+      try writeFile([1, 2, 3], content + "/a.flac")
+      try writeFile([4, 5], content + "/b.txt")
+      let torrent = stage.folder["x.torrent"]
+      try await ApusClient.succeed(["create", content, "-o", torrent], on: stage)
+      for (arguments, words) in [
+        (["--priority", "a.flac"], "is no pattern and priority"),
+        (["--priority", "a.flac=urgent"], "is no pattern and priority"),
+        (["--priority", "*.ogg=high"], "no chosen file of 'album' matches '*.ogg'"),
+        (["--select", "b.txt", "--priority", "a.flac=low"], "no chosen file of 'album' matches 'a.flac'"),
+      ] {
+        let run = try await ApusClient.run(
+          ["download", torrent, "--dir", stage.folder["t"]] + arguments, on: stage)
+        #expect(run.status != .exited(0))
+        #expect(run.tail.contains(words), "\(run.tail)")
+      }
     }
   }
 

@@ -1,11 +1,12 @@
 """A libtorrent client for the tests: seeds or downloads, makes torrents, and tells what one contains.
 
-    libtorrent_client.py run TORRENT|MAGNET --dir DIR --listen IP:PORT [--peer IP:PORT]... [--stock] [--encrypted]
+    libtorrent_client.py run TORRENT|MAGNET --dir DIR --listen IP:PORT [--peer IP:PORT]... [--only FILE]...
+                             [--stock] [--encrypted]
     libtorrent_client.py create PATH --format v1|v1-padded|v2|hybrid --piece-length N --output FILE [--tracker URL]
     libtorrent_client.py show TORRENT
     libtorrent_client.py strip TORRENT --output FILE
 
-`run` prints one word a line as things happen: `checked`, `finished` (all is on disk), or an error in
+`--only` names files to download by their number, and no others. `run` prints one word a line as things happen: `checked`, `finished` (all is on disk), or an error in
 words; it goes on until it is ended. `show` prints JSON. `strip` writes the torrent without its piece layers.
 """
 
@@ -50,6 +51,8 @@ def run(args):
         params.ti = lt.torrent_info(args.path)
     params.save_path = args.dir
     params.flags &= ~(lt.torrent_flags.auto_managed | lt.torrent_flags.paused)
+    if args.only:
+        params.file_priorities = [4 if file in args.only else 0 for file in range(params.ti.num_files())]
     handle = ses.add_torrent(params)
     for peer in args.peer:
         host, _, port = peer.rpartition(":")
@@ -62,7 +65,7 @@ def run(args):
             elif isinstance(alert, lt.torrent_finished_alert):
                 handle.flush_cache()  # pieces count as soon as they are checked, written or not
             elif isinstance(alert, lt.cache_flushed_alert):
-                if handle.status().is_seeding:
+                if handle.status().is_seeding or (args.only and handle.status().is_finished):
                     say("finished")
             elif isinstance(alert, (lt.torrent_error_alert, lt.file_error_alert, lt.listen_failed_alert,
                                     lt.tracker_error_alert, lt.hash_failed_alert, lt.peer_ban_alert)):
@@ -106,6 +109,7 @@ def main():
     parser.add_argument("--dir")
     parser.add_argument("--listen")
     parser.add_argument("--peer", action="append", default=[])
+    parser.add_argument("--only", action="append", type=int, default=[])
     parser.add_argument("--stock", action="store_true")
     parser.add_argument("--encrypted", action="store_true")
     parser.add_argument("--format", choices=FORMATS, default="hybrid")

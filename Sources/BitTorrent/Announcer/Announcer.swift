@@ -92,6 +92,12 @@ final class Announcer {
     tick(on: loop)
   }
 
+  /// More is wanted than there is, after all was here that was wanted before.
+  func wantsMore(on loop: isolated Loop) {
+    list.setPartialSeed(false, now: seconds(loop))
+    tick(on: loop)
+  }
+
   /// The torrent is short of peers.
   func wantPeers(on loop: isolated Loop) {
     list.announceEarly(now: seconds(loop))

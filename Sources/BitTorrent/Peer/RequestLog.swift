@@ -23,6 +23,14 @@ struct RequestLog {
     return instant
   }
 
+  /// What was asked for last is taken back, a block of it.
+  mutating func withdrawn() {
+    guard first < batches.count else { return }
+    batches[batches.count - 1].count -= 1
+    if batches[batches.count - 1].count == 0 { batches.removeLast() }
+    if first == batches.count { clear() }
+  }
+
   /// Nothing is awaited any more.
   mutating func clear() {
     batches.removeAll(keepingCapacity: true)

@@ -15,6 +15,8 @@ struct PeerBook {
     var failures = 0
     var notBefore = Instant(nanoseconds: 0)
     var isInUse = false
+    /// Whether it is left alone because there is nothing to gain from it.
+    var isResting = false
     /// Learnt from the swarm of the v2 info-hash only: greeted with that hash (BEP 52).
     var isV2Only: Bool
     /// Whether it is greeted encrypted; `nil`: as we usually do.
@@ -92,6 +94,7 @@ struct PeerBook {
   ) {
     guard var entry = entries[endpoint] else { return }
     entry.isInUse = false
+    entry.isResting = false
     entry.failures = wasUseful ? 0 : entry.failures + 1
     entry.notBefore = now + Self.delay(failures: entry.failures, using: &random)
     entries[endpoint] = entry
@@ -128,7 +131,16 @@ struct PeerBook {
   /// Nothing to gain from this peer for a while (it is complete and so are we).
   mutating func rest(_ endpoint: Endpoint, until instant: Instant) {
     entries[endpoint]?.isInUse = false
+    entries[endpoint]?.isResting = true
     entries[endpoint]?.notBefore = instant
+  }
+
+  /// There is something to gain from everybody again.
+  mutating func endRests(now: Instant) {
+    for (endpoint, entry) in entries where entry.isResting {
+      entries[endpoint]?.isResting = false
+      entries[endpoint]?.notBefore = min(entry.notBefore, now)
+    }
   }
 
   /// Never again. The whole address is banned, but for loopback, where one machine has many peers.

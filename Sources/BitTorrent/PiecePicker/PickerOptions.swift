@@ -15,4 +15,13 @@ struct PickerOptions: Sendable {
   var endgameAdvantage = 4.0
   /// The same while other peers still find free blocks; and the block must be that many seconds away.
   var stealingAdvantage = 16.0
+  /// How many times sooner than its holder a peer must be expected to deliver a block that will miss its
+  /// deadline, to be asked for it too.
+  var rescueAdvantage = 2.0
+  /// Blocks that a peer may be asked for in that way in one choice.
+  var maximumRescues = 8
+  /// Seconds before a deadline from which on an open piece may be given up for it, if buffers lack.
+  var yieldSeconds = 1.0
+  /// Whether pieces of the same priority come in their order instead of the rarest first.
+  var isSequential = false
 }

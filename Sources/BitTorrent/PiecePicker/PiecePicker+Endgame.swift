@@ -78,7 +78,7 @@ extension PiecePicker {
 
   /// Whether `peer` has the requested block and may be asked for it too.
   @inline(__always)
-  private func serves(_ flat: Int, _ peer: PeerSlot, _ has: Bitfield, _ allowedFast: [Int32]?) -> Bool {
+  func serves(_ flat: Int, _ peer: PeerSlot, _ has: Bitfield, _ allowedFast: [Int32]?) -> Bool {
     let piece = opened[flat / blockStride].piece
     guard has[Int(piece)], allowedFast?.contains(piece) ?? true else { return false }
     var requesters = 0

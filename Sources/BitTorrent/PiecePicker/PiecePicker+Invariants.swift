@@ -1,9 +1,10 @@
 import Bytes
+import EventLoop
 
 extension PiecePicker {
   /// What is wrong inside, in words; empty if nothing. O(everything): for tests, after each step.
   func checkInvariants() -> [String] {
-    order.checkInvariants() + pieceFaults() + blockFaults() + queueFaults()
+    order.checkInvariants() + pieceFaults() + blockFaults() + queueFaults() + deadlineFaults()
   }
 
   private func pieceFaults() -> [String] {
@@ -45,6 +46,20 @@ extension PiecePicker {
     }
     let listed = shared.count + owned.count
     if opened.filter({ $0.place >= 0 }).count != listed { faults.append("lists hold pieces twice") }
+    return faults
+  }
+
+  private func deadlineFaults() -> [String] {
+    var faults: [String] = []
+    let order = urgent.map { ($0.time.nanoseconds, $0.piece) }
+    if !zip(order, order.dropFirst()).allSatisfy({ $0 < $1 }) { faults.append("deadlines are not sorted") }
+    if Set(urgent.map(\.piece)).count != urgent.count { faults.append("a piece has two deadlines") }
+    for deadline in urgent where !missing[Int(deadline.piece)] {
+      faults.append("piece \(deadline.piece) has a deadline and is not missing")
+    }
+    for piece in opened where piece.piece >= 0 && piece.deadline != deadline(Int(piece.piece)) {
+      faults.append("piece \(piece.piece) is open with a wrong deadline")
+    }
     return faults
   }
 

@@ -1,4 +1,5 @@
 import Bytes
+import EventLoop
 
 extension PiecePicker {
   /// Chooses up to `count` blocks to request from `peer` now, and counts them as requested from it.
@@ -13,15 +14,19 @@ extension PiecePicker {
   ///   - has: the pieces that it has.
   ///   - allowedFast: while it chokes us, the only pieces to ask for (BEP 6); `nil` if it does not.
   ///   - suggested: pieces that it would like to be asked for (BEP 6): taken first, if as urgent as any.
+  ///   - now: the time, for deadlines.
   ///   - blocks: where the blocks are appended, those of one piece in order.
   /// - Returns: how many were appended.
   @discardableResult
   mutating func pick(
     _ count: Int, for peer: PeerSlot, has: Bitfield, allowedFast: [Int32]? = nil, suggested: [Int32] = [],
-    into blocks: inout [Block]
+    now: Instant = Instant(nanoseconds: 0), into blocks: inout [Block]
   ) -> Int {
     precondition(has.count == geometry.pieceCount && peers[peer.index].isJoined)
     var left = count
+    if !urgent.isEmpty {
+      left -= pickUrgent(left, for: peer, has: has, allowedFast: allowedFast, now: now, into: &blocks)
+    }
     while left > 0 {
       guard let slot = openSlot(for: peer, has: has, allowedFast: allowedFast, suggested: suggested)
       else { break }
@@ -37,16 +42,23 @@ extension PiecePicker {
   ) -> Int? {
     let mine = Int(peers[peer.index].owned)
     if mine >= 0, serves(mine, has, allowedFast) { return mine }
-    if !suggested.isEmpty, let slot = suggestedSlot(suggested, for: peer, has, allowedFast) { return slot }
-    if let slot = bestShared(has, allowedFast) {
-      if doubtful[Int(opened[slot].piece)] { own(slot, peer) }
+    if !suggested.isEmpty, !options.isSequential,
+      let slot = suggestedSlot(suggested, for: peer, has, allowedFast)
+    {
       return slot
     }
-    if openCount < max(options.maximumOpenPieces, 1),
-      let piece = freePiece(has, allowedFast)
+    let shared = bestShared(has, allowedFast)
+    let rival = shared.map { priority(Int(opened[$0].piece)) } ?? .skip
+    // A piece that is begun comes before all that are no more urgent.
+    if openCount < max(options.maximumOpenPieces, 1), rival < order.highestPriority,
+      let piece = freePiece(has, allowedFast, above: rival)
     {
       let slot = begin(piece)
       if doubtful[piece] || isFast(peer, slot) { own(slot, peer) }
+      return slot
+    }
+    if let slot = shared {
+      if doubtful[Int(opened[slot].piece)] { own(slot, peer) }
       return slot
     }
     guard let slot = slowestOwned(has, allowedFast) else { return nil }
@@ -90,19 +102,24 @@ extension PiecePicker {
     return has[Int(piece)] && allowedFast?.contains(piece) ?? true
   }
 
-  /// Of the open pieces that nobody owns, the most urgent, then the one with the fewest blocks to go.
+  /// Of the open pieces that nobody owns, the most urgent, then the one with the fewest blocks to go, or the
+  /// first.
   private mutating func bestShared(_ has: Bitfield, _ allowedFast: [Int32]?) -> Int? {
     var best: Int?
     for candidate in shared {
       let slot = Int(candidate)
       walked += 1
-      guard serves(slot, has, allowedFast) else { continue }
+      // What has a deadline was offered to the peer before, and left to a faster one.
+      guard opened[slot].deadline == .max, serves(slot, has, allowedFast) else { continue }
       guard let other = best else {
         best = slot
         continue
       }
       let (urgency, rival) = (priority(Int(opened[slot].piece)), priority(Int(opened[other].piece)))
-      if urgency > rival || (urgency == rival && opened[slot].free < opened[other].free) { best = slot }
+      let isBefore =
+        options.isSequential
+        ? opened[slot].piece < opened[other].piece : opened[slot].free < opened[other].free
+      if urgency > rival || (urgency == rival && isBefore) { best = slot }
     }
     return best
   }
@@ -114,7 +131,7 @@ extension PiecePicker {
     for candidate in owned {
       let slot = Int(candidate)
       walked += 1
-      guard serves(slot, has, allowedFast) else { continue }
+      guard opened[slot].deadline == .max, serves(slot, has, allowedFast) else { continue }
       let owner = peers[Int(opened[slot].owner)]
       // Doubtful pieces last, so that one peer delivers all of each.
       let isLast = doubtful[Int(opened[slot].piece)]
@@ -126,15 +143,21 @@ extension PiecePicker {
     return best
   }
 
-  private mutating func freePiece(_ has: Bitfield, _ allowedFast: [Int32]?) -> Int? {
+  private mutating func freePiece(
+    _ has: Bitfield, _ allowedFast: [Int32]?, above floor: PiecePriority
+  ) -> Int? {
     guard !order.isEmpty else { return nil }
-    if let allowedFast { return order.choose(among: allowedFast, from: has) }
+    if let allowedFast {
+      let piece = order.choose(among: allowedFast, from: has, isSequential: options.isSequential)
+      return piece.flatMap { priority($0) > floor ? $0 : nil }
+    }
+    if options.isSequential { return order.first(from: has, above: floor) }
     let isRandom = have.ones < options.randomFirstPieces
-    return order.choose(from: has, isRandom: isRandom, using: &generator)
+    return order.choose(from: has, above: floor, isRandom: isRandom, using: &generator)
   }
 
   /// Requests the first free blocks of an open piece, at least one.
-  private mutating func take(
+  mutating func take(
     _ count: Int, of slot: Int, for peer: PeerSlot, into blocks: inout [Block]
   ) -> Int {
     var left = count

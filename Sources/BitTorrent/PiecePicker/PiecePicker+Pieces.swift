@@ -5,6 +5,7 @@ extension PiecePicker {
   /// released without a word.
   mutating func pieceVerified(_ piece: Int) {
     guard !have[piece] else { return }
+    dropDeadline(piece)
     var cancels: [Assignment] = []
     remove(piece, cancels: &cancels)
     doubtful[piece] = false
@@ -86,6 +87,7 @@ extension PiecePicker {
       order.setPriority(priority, of: piece)
       return
     }
+    if priority == .skip { dropDeadline(piece) }
     remove(piece, cancels: &cancels)
     order.setPriority(priority, of: piece)
     let isMissing = priority != .skip && !have[piece] && geometry.blockCount(piece) > 0
@@ -125,6 +127,7 @@ extension PiecePicker {
     let slot = Int(vacantOpen.removeLast())
     let count = geometry.blockCount(piece)
     opened[slot] = OpenPiece(piece: Int32(piece), blockCount: Int32(count), free: Int32(count))
+    opened[slot].deadline = deadline(piece)
     slots[piece] = Int32(slot)
     for index in 0..<count { chains[chainIndex(slot, Int32(index))] = Self.noRequest }
     for word in 0..<wordStride {

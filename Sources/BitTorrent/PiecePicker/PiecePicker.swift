@@ -2,8 +2,9 @@ import Bytes
 
 /// Decides which blocks to ask which peer for (BEP 3), as a value without socket, clock or peer.
 ///
-/// The order of choice, for one peer: its own open piece; open pieces that slower peers share; a new piece,
-/// the rarest first; open pieces of other peers; and when no block is left that it could serve, blocks that
+/// The order of choice, for one peer: pieces with deadlines, the nearest first; its own open piece; open pieces that slower peers share; a new piece,
+/// the most urgent first and of those the rarest, or the first (`PickerOptions.isSequential`); open pieces of
+/// other peers; and when no block is left that it could serve, blocks that
 /// a much slower peer holds. A piece is *free* (may be begun), *open* (under way, or whole and in
 /// verification), *ours*, or *skipped*. An open piece needs a buffer from its first block received until it
 /// is verified, failed or discarded, so `PickerOptions.maximumOpenPieces` bounds memory.
@@ -24,6 +25,8 @@ struct PiecePicker: Sendable {
     var place: Int32 = -1
     /// No word of free blocks before it has a bit set.
     var firstWord: Int32 = 0
+    /// When it should be here, in nanoseconds of the clock; `.max` if it has no deadline.
+    var deadline = UInt64.max
     var isVerifying: Bool { received == blockCount }
   }
 
@@ -93,6 +96,10 @@ struct PiecePicker: Sendable {
   var requests: [Request] = []
   var vacantRequest: Int32 = -1
   var peers: [Peer] = []
+  /// Missing pieces with deadlines, the nearest first.
+  var urgent: [Deadline] = []
+  /// Whether the last choice found a piece with a deadline and no buffer for it.
+  var lacksRoom = false
   var walked = 0
   /// Steps that looking for slow requests may take until more blocks come; see `slowestBlock`.
   var credit = Self.mostCredit

@@ -23,6 +23,8 @@ struct RarityOrder: Sendable {
   private(set) var free: Bitfield
   private(set) var priorities: [PiecePriority]
   private var places: [Int32]
+  /// No word of `free` before it has a bit set.
+  private var firstWord = 0
   /// Pieces looked at in all choices so far: what choosing costs.
   private(set) var steps = 0
 
@@ -51,6 +53,7 @@ struct RarityOrder: Sendable {
     precondition(!free[piece] && priorities[piece] != .skip)
     let level = Int(priorities[piece].rawValue) - 1
     free[piece] = true
+    firstWord = min(firstWord, piece / 64)
     places[piece] = Int32(levels[level].pieces.count)
     levels[level].pieces.append(Int32(piece))
     levels[level].atLeast[0] += 1
@@ -121,22 +124,23 @@ extension RarityOrder {
   private static let probes = 128
 
   /// The most urgent and then rarest piece of those that `has` names, ties broken at random; any of the
-  /// most urgent ones if `isRandom`.
+  /// most urgent ones if `isRandom`. Only pieces that are more urgent than `floor`.
   ///
   /// A few probes where the peer has about what others have; else O(pieces / 64 + what it has).
   mutating func choose(
-    from has: Bitfield, isRandom: Bool, using generator: inout SeededGenerator
+    from has: Bitfield, above floor: PiecePriority = .skip, isRandom: Bool,
+    using generator: inout SeededGenerator
   ) -> Int? {
     precondition(has.count == free.count)
     var budget = Self.probes
-    for level in levels.indices.reversed() {
+    for level in levels.indices.reversed() where level >= Int(floor.rawValue) {
       var upper = levels[level].pieces.count
       while upper > 0 {
         let rarest = Int(availability[Int(levels[level].pieces[upper - 1])])
         let start = isRandom ? 0 : Int(levels[level].atLeast[rarest + 1])
         var place = start + generator.number(below: upper - start)
         for _ in start..<upper {
-          guard budget > 0 else { return scan(has, isRandom: isRandom, using: &generator) }
+          guard budget > 0 else { return scan(has, above: floor, isRandom: isRandom, using: &generator) }
           budget -= 1
           steps += 1
           let piece = Int(levels[level].pieces[place])
@@ -150,10 +154,11 @@ extension RarityOrder {
   }
 
   private mutating func scan(
-    _ has: Bitfield, isRandom: Bool, using generator: inout SeededGenerator
+    _ has: Bitfield, above floor: PiecePriority, isRandom: Bool, using generator: inout SeededGenerator
   ) -> Int? {
     var best: Int?
-    var bestRank = Int.max
+    // The worst of what is above the floor.
+    var bestRank = (Int(PiecePriority.high.rawValue) - Int(floor.rawValue)) << 16 - 1
     var ties = 0
     for index in 0..<free.wordCount {
       var bits = free.word(index) & has.word(index)
@@ -172,15 +177,45 @@ extension RarityOrder {
     return best
   }
 
+  /// The first of the most urgent pieces of those that `has` names. Only pieces that are more urgent than
+  /// `floor`. O(pieces / 64 and pieces passed over); O(1) amortised where all are as urgent and the peer has them.
+  mutating func first(from has: Bitfield, above floor: PiecePriority = .skip) -> Int? {
+    precondition(has.count == free.count)
+    let highest = highestPriority
+    var best: Int?
+    var bestPriority = floor
+    while firstWord < free.wordCount, free.word(firstWord) == 0 { firstWord += 1 }
+    for index in firstWord..<max(firstWord, free.wordCount) {
+      var bits = free.word(index) & has.word(index)
+      steps += 1
+      while bits != 0 {
+        let piece = index * 64 + bits.leadingZeroBitCount
+        bits &= ~(1 << UInt64(63 - bits.leadingZeroBitCount))
+        steps += 1
+        guard priorities[piece] > bestPriority else { continue }
+        best = piece
+        bestPriority = priorities[piece]
+        if bestPriority == highest { return best }
+      }
+    }
+    return best
+  }
+
   /// The best of the few `pieces` that a peer which chokes us allows, or suggests; numbers that name no
   /// piece are passed over. O(their count).
-  mutating func choose(among pieces: [Int32], from has: Bitfield) -> Int? {
+  mutating func choose(among pieces: [Int32], from has: Bitfield, isSequential: Bool = false) -> Int? {
     var best: Int?
     for number in pieces {
       let piece = Int(number)
       steps += 1
       guard piece >= 0, piece < free.count, free[piece], has[piece] else { continue }
-      if best.map({ rank(piece) < rank($0) }) ?? true { best = piece }
+      guard let other = best else {
+        best = piece
+        continue
+      }
+      let isBefore = isSequential ? piece < other : availability[piece] < availability[other]
+      let (mine, theirs) = (priorities[piece], priorities[other])
+      if mine > theirs || (mine == theirs && isBefore) { best = piece }
     }
     return best
   }
@@ -218,6 +253,9 @@ extension RarityOrder {
           faults.append("piece \(piece) is in another priority's level")
         }
       }
+    }
+    if (0..<firstWord).contains(where: { free.word($0) != 0 }) {
+      faults.append("a free piece before the first")
     }
     if levels.reduce(0, { $0 + $1.pieces.count }) != free.ones { faults.append("bits and levels differ") }
     return faults

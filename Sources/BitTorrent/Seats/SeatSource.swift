@@ -51,6 +51,12 @@ final class TorrentPast {
   var trackerMessage: String?
   /// Its own limits, if they are not those that it was added with.
   var limits: RateLimits?
+  /// How much its files are wanted, if that is not as it was added; and what was changed while it was away.
+  var priorities: [FilePriority]?
+  var priorityChanges: [Int: FilePriority] = [:]
+  var isSequential: Bool?
+  /// Calls that wait until it is there.
+  var reads: [FileRead] = []
   var bestUpRate = 0.0
   var announcers: [Announcer] = []
   /// Ends the wait for trackers that do not hear the goodbye.

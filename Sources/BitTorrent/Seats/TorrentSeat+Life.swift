@@ -78,6 +78,7 @@ extension TorrentSeat {
       return
     }
     dismissVisitors()
+    for read in past?.reads ?? [] { read.end(.failure(.stopped(reason: "it was removed"))) }
     phase = .stopping
     if let torrent {
       let me = Confined(self, on: loop)

@@ -51,6 +51,8 @@ extension TorrentSeat {
   private func fail(_ reason: String, on loop: isolated Loop) {
     phase = .failed
     makePast().fault = reason
+    for read in makePast().reads { read.end(.failure(.stopped(reason: reason))) }
+    makePast().reads = []
     dismissVisitors()
     context.note(self)
     context.turnEnded(self, on: loop)
@@ -62,11 +64,13 @@ extension TorrentSeat {
       metainfo, options: source.options, context: context, localPeerID: context.peerID,
       listeningPort: context.listeningPort, now: loop.now)
     torrent.seat = self
-    if let past = past.take() { torrent.recall(past) }
+    let past = past.take()
+    if let past { torrent.recall(past) }
     self.torrent = torrent
     phase = .awake
     quietSince = nil
     context.add(torrent, on: loop)
+    if let past { catchUp(past, torrent, on: loop) }
     torrent.start(on: loop)
   }
 
@@ -158,7 +162,8 @@ extension Torrent {
   func canRest(now: Instant) -> Bool {
     guard state == .seeding, durable.isFull, connections == 0, isLoaded, !isStopping, !wantsRetry,
       piecesInDisk == 0,
-      epoch.isIdle, flushQueue.isEmpty, announcers.allSatisfy(\.isQuiet)
+      epoch.isIdle, change.isOver, reads.waiting.isEmpty, reads.running == 0, flushQueue.isEmpty,
+      announcers.allSatisfy(\.isQuiet)
     else { return false }
     return book.nextAttempt().map { $0.seconds(since: now) > 3 } ?? true
   }
@@ -168,7 +173,8 @@ extension Torrent {
     let limits = rates?.limits ?? RateLimits()
     guard
       !announcers.isEmpty || !book.isBlank || counters.isUsed || trackerMessage != nil
-        || limits != options.limits
+        || limits != options.limits || priorities != options.priorities
+        || isSequential != options.isSequential
     else { return nil }
     let past = TorrentPast()
     past.counters = counters
@@ -177,6 +183,8 @@ extension Torrent {
     past.trackerMessage = trackerMessage
     past.bestUpRate = bestUpRate
     past.limits = limits == options.limits ? nil : limits
+    past.priorities = priorities == options.priorities ? nil : priorities
+    past.isSequential = isSequential == options.isSequential ? nil : isSequential
     past.announcers = announcers
     return past
   }
@@ -189,6 +197,7 @@ extension Torrent {
     trackerMessage = past.trackerMessage
     bestUpRate = past.bestUpRate
     if let limits = past.limits { rates = TorrentRates(limits) }
+    if let priorities = past.priorities { self.priorities = priorities }
     announcers = past.announcers
     for announcer in announcers { announcer.owner = self }
   }

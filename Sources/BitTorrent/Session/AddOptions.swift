@@ -7,8 +7,11 @@ public struct AddOptions: Sendable {
   public var directory: String
   /// Peers that are known from the start.
   public var peers: [Endpoint] = []
-  /// Which files are wanted, by their index; `nil` for all.
-  public var wanted: [Bool]?
+  /// How much each file is wanted, by its index; `nil` if all are as usual. A file without an entry is not.
+  public var priorities: [FilePriority]?
+  /// Whether pieces of the same priority are fetched in their order, instead of the rarest first. That is worse
+  /// for the swarm, and often slower.
+  public var isSequential = false
   /// How fast the torrent's payload may move, within the session's limits; none by default.
   public var limits = RateLimits()
 
@@ -17,4 +20,10 @@ public struct AddOptions: Sendable {
 
   /// All files, into `directory`.
   public init(directory: String) { self.directory = directory }
+
+  /// Which files are wanted, by their index; `nil` for all. Setting it makes the wanted ones `.normal`.
+  public var wanted: [Bool]? {
+    get { priorities?.map { $0 != .unwanted } }
+    set { priorities = newValue?.map { $0 ? .normal : .unwanted } }
+  }
 }

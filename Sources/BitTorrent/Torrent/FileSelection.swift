@@ -1,7 +1,7 @@
 import Bytes
 import Metainfo
 
-/// Which files and pieces are wanted, and how many of the wanted bytes are verified.
+/// How much files and pieces are wanted, and how many of the wanted bytes are verified.
 struct FileSelection {
   /// Pieces that hold bytes of a wanted file.
   private(set) var pieces: Bitfield
@@ -11,24 +11,28 @@ struct FileSelection {
   let wantedBytes: Int64
   /// Of those, verified bytes.
   private(set) var doneBytes: Int64 = 0
-  private let wanted: [Bool]
+  /// One for each file; padding is not wanted for its own sake.
+  let priorities: [FilePriority]
+  /// The priority that all wanted pieces have, if they have one in common.
+  private let common: PiecePriority?
   private var verified: Bitfield
 
-  /// The selection of `wanted` files (by index, `nil` for all), nothing verified.
-  init(_ info: Info, wanted: [Bool]?) {
-    self.wanted = info.files.indices.map { index in
-      guard case .padding = info.files[index].kind else {
-        return wanted.map { index < $0.count && $0[index] } ?? true
-      }
-      return false
+  /// The selection by the `priorities` of files (by index, `nil` for all as usual), nothing verified.
+  init(_ info: Info, priorities given: [FilePriority]?) {
+    priorities = info.files.indices.map { index in
+      guard !info.files[index].isPadding else { return .unwanted }
+      return given.map { index < $0.count ? $0[index] : .unwanted } ?? .normal
     }
     pieces = Bitfield(count: info.pieceCount)
     verified = pieces
     var bytes: Int64 = 0
-    for (index, file) in info.files.enumerated() where self.wanted[index] {
+    var levels: Set<FilePriority> = []
+    for (index, file) in info.files.enumerated() where priorities[index] != .unwanted {
       bytes += file.length
+      levels.insert(priorities[index])
       for piece in file.pieces { pieces[piece] = true }
     }
+    common = levels.count > 1 ? nil : levels.first.map { PiecePriority($0) } ?? .skip
     wantedBytes = bytes
     missing = pieces.ones
   }
@@ -36,7 +40,21 @@ struct FileSelection {
   /// Whether every wanted piece is verified.
   var isComplete: Bool { missing == 0 }
 
+  /// For each file whether it is wanted.
+  var wanted: [Bool] { priorities.map { $0 != .unwanted } }
+
   func wants(_ piece: Int) -> Bool { pieces[piece] }
+
+  /// That of the most wanted file with bytes in `piece`. O(its files).
+  func priority(of piece: Int, info: Info) -> PiecePriority {
+    guard pieces[piece] else { return .skip }
+    if let common { return common }
+    var highest = FilePriority.unwanted
+    info.forEachSegment(piece: piece, offset: 0, length: info.pieceSize(piece)) { segment in
+      if !segment.isPadding { highest = max(highest, priorities[segment.file]) }
+    }
+    return PiecePriority(highest)
+  }
 
   mutating func verified(_ piece: Int, info: Info) { set(piece, true, info) }
 
@@ -48,8 +66,20 @@ struct FileSelection {
     missing += isVerified ? -1 : 1
     var bytes: Int64 = 0
     info.forEachSegment(piece: piece, offset: 0, length: info.pieceSize(piece)) { segment in
-      if !segment.isPadding, wanted[segment.file] { bytes += Int64(segment.length) }
+      if !segment.isPadding, priorities[segment.file] != .unwanted { bytes += Int64(segment.length) }
     }
     doneBytes += isVerified ? bytes : -bytes
+  }
+}
+
+extension PiecePriority {
+  /// That of pieces of a file.
+  init(_ priority: FilePriority) {
+    switch priority {
+    case .unwanted: self = .skip
+    case .low: self = .low
+    case .normal: self = .normal
+    case .high: self = .high
+    }
   }
 }

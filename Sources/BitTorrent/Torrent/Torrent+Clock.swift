@@ -15,6 +15,7 @@ extension Torrent {
     forEachPeer { peer in
       picker.measured(peer.slot, rate: peer.down.rate(now: now), isSnubbed: peer.isSnubbed)
     }
+    updateDeadlines(on: loop)
     askHashes(on: loop)
     expireDisputes(on: loop)
     if state == .downloading, connections < 5 {

@@ -75,7 +75,7 @@ extension Torrent {
     for file in info.files where file.piecesRoot == root {
       let first = file.pieces.lowerBound
       for piece in pieces where selection.wants(first + piece) {
-        picker.want(first + piece, .normal, cancels: &cancels)
+        picker.want(first + piece, piecePriority(first + piece), cancels: &cancels)
       }
     }
     forEachPeer { peer in

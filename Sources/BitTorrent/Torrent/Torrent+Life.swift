@@ -88,12 +88,12 @@ extension Torrent {
   /// What is here is known: makes the picker, seeks peers.
   private func begin(with have: Bitfield, on loop: isolated Loop) {
     durable = have
-    selection = FileSelection(info, wanted: options.wanted)
-    for piece in 0..<info.pieceCount where have[piece] { selection.verified(piece, info: info) }
+    makeSelection(have: have)
     makePicker(have: have)
     startHashExchange()
     state = selection.isComplete ? .seeding : .downloading
     completePadding(on: loop)
+    changeStorage(on: loop)
     learn(options.peers, from: .user, on: loop)
     if announcers.isEmpty {
       announcers = info.infoHashes.map { hash in
@@ -107,6 +107,7 @@ extension Torrent {
       }
     }
     connectMore(on: loop)
+    readsChanged(on: loop)
     seat?.settledIn(on: loop)
   }
 
@@ -115,14 +116,16 @@ extension Torrent {
       geometry: geometry, have: have, random: SeededGenerator(seed: UInt64.random(in: 0 ... .max)))
     var cancels: [Assignment] = []
     for piece in 0..<info.pieceCount where !have[piece] {
-      if !selection.wants(piece) || !canVerify(piece) { picker.want(piece, .skip, cancels: &cancels) }
+      let priority = piecePriority(piece)
+      if priority != .normal { picker.want(piece, priority, cancels: &cancels) }
     }
+    picker.options.isSequential = isSequential
     openPieces = []
     context.pieces.raise(to: 6 * info.pieceLength)
   }
 
   /// Pieces of padding alone need nobody to send them.
-  private func completePadding(on loop: isolated Loop) {
+  func completePadding(on loop: isolated Loop) {
     for piece in 0..<info.pieceCount
     where geometry.isPaddingOnly(piece) && !durable[piece] && selection.wants(piece) {
       guard let open = openPiece(piece) else { continue }
@@ -138,6 +141,9 @@ extension Torrent {
     // What fails between the wish for a retry and its start belongs to the fault of before.
     if !wantsRetry { state = .stopped(reason: reason) }
     openPieces = []
+    change.isDue = false
+    change.held = []
+    endReads(.stopped(reason: reason))
     closePeers(.stopped, on: loop)
     seat?.settledIn(on: loop)
   }
@@ -156,7 +162,7 @@ extension Torrent {
 
   /// Jobs of before the fault may still be with the disk threads: their results come first.
   func retryIfQuiet(on loop: isolated Loop) {
-    guard wantsRetry, !isStopping, piecesInDisk == 0, !epoch.isRunning else { return }
+    guard wantsRetry, !isStopping, piecesInDisk == 0, !epoch.isRunning, !change.isRunning else { return }
     wantsRetry = false
     epoch = EpochSchedule()
     isLoaded = false
@@ -175,6 +181,7 @@ extension Torrent {
     }
     isStopping = true
     whenStopped = done
+    endReads(.stopped(reason: "it was removed"))
     closePeers(.stopped, on: loop)
     for announcer in announcers { announcer.stop(on: loop) }
     check?.cancel()
@@ -191,9 +198,9 @@ extension Torrent {
   }
 
   func stopIfQuiet(on loop: isolated Loop) {
-    guard isStopping, isLoaded, piecesInDisk == 0, epoch.isIdle, announcers.allSatisfy(\.isStopped) else {
-      return
-    }
+    guard isStopping, isLoaded, piecesInDisk == 0, epoch.isIdle, !change.isRunning,
+      announcers.allSatisfy(\.isStopped)
+    else { return }
     finishStop(on: loop)
   }
 

@@ -10,6 +10,10 @@ import PieceStorage
 extension Torrent {
   /// All blocks of a piece are here.
   func completed(_ piece: Int, _ open: OpenPiece, on loop: isolated Loop) {
+    guard change.isOver else {
+      change.held.append(piece)
+      return
+    }
     piecesInDisk += 1
     guard let expected = PieceExpectation(piece: piece, info: info, layers: layers, leaves: open.leaves)
     else {
@@ -36,7 +40,8 @@ extension Torrent {
       accept(write, on: loop)
     case .mismatch(let badBlocks):
       counters.failedPieces += 1
-      if piece < openPieces.count, let open = openPieces[piece] {
+      // If it was not wanted for a while, it may have been begun anew.
+      if piece < openPieces.count, let open = openPieces[piece], open.buffer === write.buffer {
         mismatched(write, open, badBlocks: badBlocks, on: loop)
       }
     case .failed(let error):
@@ -52,8 +57,14 @@ extension Torrent {
   }
 
   /// A disk job has ended: somebody may have waited for that.
-  private func quieter(on loop: isolated Loop) {
-    if isStopping { stopIfQuiet(on: loop) } else { retryIfQuiet(on: loop) }
+  func quieter(on loop: isolated Loop) {
+    if isStopping {
+      stopIfQuiet(on: loop)
+    } else if wantsRetry {
+      retryIfQuiet(on: loop)
+    } else {
+      changeStorageIfQuiet(on: loop)
+    }
   }
 
   /// The memory of a piece goes back to the pool.
@@ -70,6 +81,7 @@ extension Torrent {
     }
     selection.verified(piece, info: info)
     epoch.add(piece)
+    serveReads(on: loop)
     guard wasMissing else { return }
     forEachPeer { peer in
       if peer.interest.settled(piece, has: peer.has) { updateInterest(peer, on: loop) }
@@ -85,7 +97,7 @@ extension Torrent {
 
   /// Begins an epoch if the disk has rested, or at once when nothing else is to come.
   func epochIfDue(on loop: isolated Loop) {
-    let isLast = isStopping || (selection.isComplete && piecesInDisk == 0)
+    let isLast = isStopping || ((selection.isComplete || change.isDue) && piecesInDisk == 0)
     let pieces = epoch.begin(now: loop.now, atOnce: isLast)
     guard !pieces.isEmpty else {
       if let delay = epoch.delay(now: loop.now) { scheduleEpoch(after: delay, on: loop) }
@@ -138,7 +150,9 @@ extension Torrent {
 
   /// All that is wanted is here and durable: tell the trackers, let go of seeds.
   func completeIfDone(on loop: isolated Loop) {
-    guard state == .downloading, selection.isComplete, piecesInDisk == 0, epoch.isIdle else { return }
+    guard state == .downloading, selection.isComplete, piecesInDisk == 0, epoch.isIdle, change.isOver else {
+      return
+    }
     state = .seeding
     openPieces = []
     context.pieces.trim()

@@ -7,30 +7,39 @@ import PieceStorage
 // What to ask a peer for, and what happens to requests that are not answered.
 extension Torrent {
   /// Tops up what a peer has been asked for, to the depth that its rate and round trip call for.
-  /// Under a limit only what that allows, or what the peer's `turn` is for.
+  /// Under a limit only what that allows, or what the peer's `turn` is for. `isUrgent` asks for pieces with
+  /// deadlines only, and somewhat deeper.
   ///
   /// - Returns: false if the peer could do more, but there is nothing to ask it for.
   @discardableResult
-  func fillRequests(_ peer: PeerConnection, turn: Int? = nil, on loop: isolated Loop) -> Bool {
+  func fillRequests(
+    _ peer: PeerConnection, turn: Int? = nil, isUrgent: Bool = false, on loop: isolated Loop
+  ) -> Bool {
+    let isServed = request(from: peer, turn: turn, isUrgent: isUrgent, on: loop)
+    guard picker.lacksRoom, makeRoomForUrgent(on: loop) else { return isServed }
+    return request(from: peer, isUrgent: true, on: loop) || isServed
+  }
+
+  private func request(
+    from peer: PeerConnection, turn: Int? = nil, isUrgent: Bool, on loop: isolated Loop
+  ) -> Bool {
     guard peer.phase == .open, peer.isInterested, state == .downloading else { return true }
     if peer.peerIsChoking, peer.allowedFast.isEmpty { return true }
     let depth = peer.window.depth
     let outstanding = picker.outstanding(peer.slot)
-    var room = depth - outstanding
+    var room = (isUrgent ? depth + depth / 4 + 1 : depth) - outstanding
     // Few large batches: a top-up waits until a quarter of the depth is free.
-    guard room > 0, outstanding == 0 || room * 4 >= depth else { return true }
+    guard room > 0, outstanding == 0 || isUrgent || room * 4 >= depth else { return true }
     if let share = peer.rates.shares.requests {
       guard let allowed = turn ?? peer.requestAllowance(share, on: loop) else { return true }
       room = min(room, allowed / Block.size)
     }
     picker.options.maximumOpenPieces = openPieceLimit
     peer.blocksToPick.removeAll(keepingCapacity: true)
-    picker.pick(
-      room, for: peer.slot, has: peer.has, allowedFast: peer.peerIsChoking ? peer.allowedFast : nil,
-      suggested: peer.suggested, into: &peer.blocksToPick)
+    pick(room, for: peer, isUrgent: isUrgent, on: loop)
     reserve(&peer.blocksToPick, for: peer)
     guard !peer.blocksToPick.isEmpty else {
-      if outstanding == 0 { discardIdlePiece(on: loop) }
+      if outstanding == 0, !isUrgent { discardIdlePiece(on: loop) }
       return false
     }
     if outstanding == 0 { peer.lastBlock = loop.now }
@@ -43,6 +52,18 @@ extension Torrent {
       for block in peer.blocksToPick { buffer.append(request: geometry.request(block)) }
     }
     return true
+  }
+
+  private func pick(_ room: Int, for peer: PeerConnection, isUrgent: Bool, on loop: isolated Loop) {
+    let allowed = peer.peerIsChoking ? peer.allowedFast : nil
+    if !isUrgent {
+      picker.pick(
+        room, for: peer.slot, has: peer.has, allowedFast: allowed, suggested: peer.suggested, now: loop.now,
+        into: &peer.blocksToPick)
+    } else {
+      picker.pickUrgent(
+        room, for: peer.slot, has: peer.has, allowedFast: allowed, now: loop.now, into: &peer.blocksToPick)
+    }
   }
 
   /// Pieces that may be open: those that are, which have their memory, and as many as there is more for.
@@ -101,7 +122,11 @@ extension Torrent {
     guard request.piece < info.pieceCount,
       let block = geometry.block(piece: request.piece, begin: request.begin, length: request.length),
       picker.released(block, by: peer.slot)
-    else { return }
+    else {
+      // The answer to a cancel.
+      peer.late = max(0, peer.late - 1)
+      return
+    }
     closeIfIdle(block)
     peer.rates.shares.requests?.refund(request.length)
     _ = peer.asked.answered()

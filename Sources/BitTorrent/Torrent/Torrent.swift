@@ -9,7 +9,8 @@ import PieceStorage
 /// One torrent: its peers, its pieces and what is to be done next. Confined to one loop.
 ///
 /// Files, in the order of a block's way: +Blocks (from a peer into a piece), +Pieces (hashed, written,
-/// durable, announced), +Requests (what to ask for next), +Uploads, +Peers (whom to connect to and
+/// durable, announced), +Requests (what to ask for next), +Selection (which files are wanted), +Reading (bytes
+/// for whoever waits for them), +Uploads, +Peers (whom to connect to and
 /// whom to drop), +Choking, +Hashes (BEP 52), +Announcing, +Limits, +Clock, +Status, +Life (start, stop, retry).
 final class Torrent: DeferredWork {
   /// Its place in the session, and its index among those that are awake.
@@ -38,6 +39,11 @@ final class Torrent: DeferredWork {
   var epoch = EpochSchedule()
   var epochTimer: LoopTimer?
   var selection: FileSelection
+  /// How much each file is wanted; `nil` if all are as usual.
+  var priorities: [FilePriority]?
+  var isSequential: Bool
+  var change = SelectionChange()
+  var reads = ReadQueue()
   var blame = BlameBook<UInt32>()
   /// What limits there are; `nil` if there are none.
   var rates: TorrentRates?
@@ -107,7 +113,10 @@ final class Torrent: DeferredWork {
       pieceLength: metainfo.info.pieceLength, random: SeededGenerator(seed: UInt64.random(in: 0 ... .max)))
     suggestions = Suggestions(random: SeededGenerator(seed: UInt64.random(in: 0 ... .max)))
     trackers = metainfo.trackers
-    selection = FileSelection(metainfo.info, wanted: options.wanted)
+    priorities = options.priorities
+    isSequential = options.isSequential
+    selection = FileSelection(metainfo.info, priorities: options.priorities)
+    change.applied = selection.wanted
     if options.limits != RateLimits() { rates = TorrentRates(options.limits) }
     journal = ResumeJournal(
       TorrentStorage(

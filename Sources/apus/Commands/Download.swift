@@ -23,6 +23,14 @@ struct Download: RunnableCommand {
         \.select, "--select", value: "glob",
         help: "Download only files whose path matches, such as '*.flac' or 'disc 1/*'."),
       .option(
+        \.priorities, "--priority", value: "glob=level",
+        help:
+          "Download files whose path matches before or after the others: high, normal or low. The last that "
+          + "matches counts."),
+      .flag(
+        \.sequential, "--sequential",
+        help: "Fetch pieces in their order, to look at a file while it comes; worse for the swarm."),
+      .option(
         \.seedRatio, "--seed-ratio", value: "ratio",
         help: "Seed afterwards until so many times the size was sent."),
       .option(
@@ -40,6 +48,8 @@ struct Download: RunnableCommand {
   var sources: [String] = []
   var directory = "."
   var select: [String] = []
+  var priorities: [PriorityRule] = []
+  var sequential = false
   var seedRatio: Double?
   var seedTime: TimeSpan?
   var retry: TimeSpan?
@@ -60,7 +70,8 @@ struct Download: RunnableCommand {
       let metainfo = try await load(source)
       var options = AddOptions(directory: directory)
       options.peers = network.peers
-      options.wanted = try wanted(metainfo.info)
+      options.priorities = try PriorityRule.priorities(metainfo.info, select: select, rules: priorities)
+      options.isSequential = sequential
       torrents.append((metainfo, options))
     }
     try FileSystem.makeFolder(directory)
@@ -85,18 +96,5 @@ struct Download: RunnableCommand {
         "magnet links cannot be downloaded yet: fetching a torrent from peers (BEP 9) is not there; "
           + "give the .torrent file or its URL")
     }
-  }
-
-  /// Which files the patterns choose; `nil` for all.
-  private func wanted(_ info: Info) throws(Failure) -> [Bool]? {
-    guard !select.isEmpty else { return nil }
-    let wanted = info.files.map { file in
-      !file.isPadding && select.contains { FileSystem.matches($0, file.path) }
-    }
-    guard wanted.contains(true) else {
-      let patterns = select.map { "'\($0)'" }.joined(separator: ", ")
-      throw Failure("no file of '\(info.name)' matches \(patterns); 'apus show' lists its files")
-    }
-    return wanted
   }
 }
