@@ -43,6 +43,7 @@ let package = Package(
     .library(name: "Bencode", targets: ["Bencode"]),
     .library(name: "PeerProtocol", targets: ["PeerProtocol"]),
     .library(name: "TrackerProtocol", targets: ["TrackerProtocol"]),
+    .library(name: "UTP", targets: ["UTP"]),
     .library(name: "TrackerServer", targets: ["TrackerServer"]),
     .executable(name: "apus", targets: ["apus"]),
   ],
@@ -67,6 +68,7 @@ let package = Package(
     room("Metainfo", ["Bytes", "Digest", "Bencode", "Addresses", "CSystem", "Threads"]),
     room("PeerProtocol", ["Bytes", "Digest", "Bencode", "Addresses"]),
     room("TrackerProtocol", ["Bytes", "Digest", "Bencode", "Addresses"]),
+    room("UTP", ["Bytes", "Addresses"]),
 
     // Machinery.
     room("EventLoop", ["CLibuv", "CSystem", "Addresses", "Bytes", "Threads"]),
@@ -79,7 +81,7 @@ let package = Package(
       "BitTorrent",
       [
         "Bytes", "Digest", "Bencode", "Metainfo", "PeerProtocol", "TrackerProtocol", "EventLoop",
-        "Transfer", "PieceStorage", "CSystem", "Addresses", "Threads",
+        "Transfer", "PieceStorage", "CSystem", "Addresses", "Threads", "UTP",
       ]),
     room(
       "TrackerServer",
@@ -105,6 +107,7 @@ let package = Package(
     tests("PeerProtocolTests", ["Addresses", "PeerProtocol", "Bencode", "Bytes", "Digest", "TestSupport"]),
     tests(
       "TrackerProtocolTests", ["Addresses", "TrackerProtocol", "Bencode", "Bytes", "Digest", "TestSupport"]),
+    tests("UTPTests", ["Addresses", "Bytes", "UTP"]),
     tests("EventLoopTests", ["Addresses", "EventLoop"]),
     tests("TransferTests", ["Addresses", "Transfer", "EventLoop", "HTTPServer", "Threads"]),
     tests(

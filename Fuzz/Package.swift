@@ -6,9 +6,10 @@ import PackageDescription
 
 let targets = [
   "FuzzBencode", "FuzzMagnet", "FuzzMetainfo", "FuzzPeerWire", "FuzzTrackerQuery", "FuzzTrackerReply",
+  "FuzzUTP",
 ]
 
-let rooms: [Target.Dependency] = ["Bencode", "Metainfo", "PeerProtocol", "TrackerProtocol"].map {
+let rooms: [Target.Dependency] = ["Bencode", "Metainfo", "PeerProtocol", "TrackerProtocol", "UTP"].map {
   .product(name: $0, package: "apus")
 }
 

@@ -52,7 +52,7 @@ import Testing
     let stream = a.connect(to: b, sending: .max / 2, at: 0)
     network.flush(a)
     network.run(until: 1)
-    network.links[0].loss = 1
+    for side in 0..<2 { network.links[side].loss = 1 }
     network.run(until: 200)
     #expect(stream.failure == .timedOut)
   }

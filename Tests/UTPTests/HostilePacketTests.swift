@@ -74,7 +74,7 @@ import Testing
     network.flush(a)
     network.run(until: 40)
     #expect(b.socket.connectionCount == 3)
-    #expect(streams.count { $0.failure == .timedOut } == 2)
+    #expect(streams.count { $0.failure == .reset } == 2)
     #expect(streams.count { $0.failure == nil } == 3)
   }
 

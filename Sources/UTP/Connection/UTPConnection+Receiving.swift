@@ -65,7 +65,8 @@ extension UTPConnection {
       return
     }
     let count = packet.payload.count
-    guard phase == .closing || count <= receiveWindow + (64 << 10) else {
+    let held = incoming.count + reorder.byteCount
+    guard phase == .closing || held + count <= socket.configuration.receiveLimit + (64 << 10) else {
       mustAcknowledge = true
       return
     }
