@@ -44,6 +44,7 @@ let package = Package(
     .library(name: "Encryption", targets: ["Encryption"]),
     .library(name: "PeerProtocol", targets: ["PeerProtocol"]),
     .library(name: "TrackerProtocol", targets: ["TrackerProtocol"]),
+    .library(name: "UTP", targets: ["UTP"]),
     .library(name: "TrackerServer", targets: ["TrackerServer"]),
     .executable(name: "apus", targets: ["apus"]),
   ],
@@ -70,6 +71,7 @@ let package = Package(
     room("PeerProtocol", ["Bytes", "Digest", "Bencode", "Addresses"]),
     room("Encryption", ["Bytes", "Digest"]),
     room("TrackerProtocol", ["Bytes", "Digest", "Bencode", "Addresses"]),
+    room("UTP", ["Bytes", "Addresses"]),
 
     // Machinery.
     room("EventLoop", ["CLibuv", "CSystem", "Addresses", "Bytes", "Threads"]),
@@ -82,7 +84,7 @@ let package = Package(
       "BitTorrent",
       [
         "Bytes", "Digest", "Bencode", "Metainfo", "PeerProtocol", "Encryption", "TrackerProtocol",
-        "EventLoop",
+        "EventLoop", "UTP",
         "Transfer", "PieceStorage", "CSystem", "Addresses", "Threads",
       ]),
     room(
@@ -112,6 +114,7 @@ let package = Package(
     tests(
       "TrackerProtocolTests", ["Addresses", "TrackerProtocol", "Bencode", "Bytes", "Digest", "TestSupport"]),
     tests("EncryptionTests", ["Encryption", "Bytes", "Digest"]),
+    tests("UTPTests", ["Addresses", "Bytes", "UTP"]),
     tests("EventLoopTests", ["Addresses", "EventLoop"]),
     tests("TransferTests", ["Addresses", "Transfer", "EventLoop", "HTTPServer", "Threads"]),
     tests(

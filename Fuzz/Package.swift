@@ -6,11 +6,12 @@ import PackageDescription
 
 let targets = [
   "FuzzBencode", "FuzzEncryption", "FuzzMagnet", "FuzzMetainfo", "FuzzPeerWire", "FuzzTrackerQuery",
-  "FuzzTrackerReply",
+  "FuzzTrackerReply", "FuzzUTP",
 ]
 
-let rooms: [Target.Dependency] = ["Bencode", "Encryption", "Metainfo", "PeerProtocol", "TrackerProtocol"].map
-{
+let rooms: [Target.Dependency] = [
+  "Bencode", "Encryption", "Metainfo", "PeerProtocol", "TrackerProtocol", "UTP",
+].map {
   .product(name: $0, package: "apus")
 }
 

@@ -62,6 +62,9 @@ public struct IPAddress: Hashable, Sendable {
     return bytes
   }
 
+  /// The 16 bytes as two big-endian integers: for hashing.
+  public var words: (high: UInt64, low: UInt64) { (high, low) }
+
   /// Appends four bytes for IPv4, 16 for IPv6.
   public func append(to buffer: inout [UInt8]) {
     if isV4 {

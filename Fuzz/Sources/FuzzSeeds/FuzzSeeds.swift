@@ -28,6 +28,21 @@ enum FuzzSeeds {
     write(metainfo, to: "\(folder)/FuzzMetainfo")
     write(replies, to: "\(folder)/FuzzTrackerReply")
     write(queries, to: "\(folder)/FuzzTrackerQuery")
+    write(utp, to: "\(folder)/FuzzUTP")
+  }
+
+  /// The first byte chooses: one packet, or a script that two sockets are put through.
+  static var utp: [String: [UInt8]] {
+    let header: [UInt8] = [0x2f, 0x8a, 0, 0, 0, 1, 0, 0, 0, 2, 0, 1, 0, 0, 0, 4, 0, 5]
+    return [
+      "syn": [0, 0x41, 0] + header,
+      "data": [0, 0x01, 0] + header + [1, 2, 3],
+      "selective": [0, 0x21, 1] + header + [0, 4, 1, 0, 0, 128],
+      "extensions": [0, 0x11, 2] + header + [1, 3, 9, 9, 9, 0, 4, 0, 0, 0, 1],
+      "exchange": [1, 0, 7, 7, 1, 200, 7, 7, 7, 2, 100, 7, 7, 5, 7, 7, 6, 7, 7],
+      "losses": [1, 0, 7, 7, 1, 255, 8, 7, 1, 255, 8, 9, 30, 7, 7, 10, 5, 99, 7, 9, 200, 7, 7],
+      "forgeries": [1, 0, 7, 7, 1, 50, 7, 11, 20, 3, 4, 1, 7, 11, 40, 9, 9, 9, 7, 12, 5, 7, 7],
+    ]
   }
 
   static func write(_ seeds: [String: [UInt8]], to folder: String) {
