@@ -43,6 +43,7 @@ let package = Package(
     .library(name: "Bencode", targets: ["Bencode"]),
     .library(name: "PeerProtocol", targets: ["PeerProtocol"]),
     .library(name: "TrackerProtocol", targets: ["TrackerProtocol"]),
+    .library(name: "MainlineDHT", targets: ["MainlineDHT"]),
     .library(name: "TrackerServer", targets: ["TrackerServer"]),
     .executable(name: "apus", targets: ["apus"]),
   ],
@@ -67,6 +68,7 @@ let package = Package(
     room("Metainfo", ["Bytes", "Digest", "Bencode", "Addresses", "CSystem", "Threads"]),
     room("PeerProtocol", ["Bytes", "Digest", "Bencode", "Addresses"]),
     room("TrackerProtocol", ["Bytes", "Digest", "Bencode", "Addresses"]),
+    room("MainlineDHT", ["Bytes", "Digest", "Bencode", "Addresses"]),
 
     // Machinery.
     room("EventLoop", ["CLibuv", "CSystem", "Addresses", "Bytes", "Threads"]),
@@ -105,6 +107,7 @@ let package = Package(
     tests("PeerProtocolTests", ["Addresses", "PeerProtocol", "Bencode", "Bytes", "Digest", "TestSupport"]),
     tests(
       "TrackerProtocolTests", ["Addresses", "TrackerProtocol", "Bencode", "Bytes", "Digest", "TestSupport"]),
+    tests("MainlineDHTTests", ["Addresses", "MainlineDHT", "Bencode", "Bytes", "Digest"]),
     tests("EventLoopTests", ["Addresses", "EventLoop"]),
     tests("TransferTests", ["Addresses", "Transfer", "EventLoop", "HTTPServer", "Threads"]),
     tests(

@@ -1,4 +1,4 @@
-// Digest: SHA-1 and SHA-256 by libcrypto, their digests as small values, the Merkle trees of BEP 52, random
+// Digest: SHA-1, SHA-256 and Ed25519 by libcrypto, digests as small values, the Merkle trees of BEP 52, random
 // bytes. May import Bytes; the only target that imports COpenSSL.
 
 public import Bytes
