@@ -80,7 +80,7 @@ let package = Package(
     room(
       "BitTorrent",
       [
-        "Bytes", "Digest", "Bencode", "Metainfo", "PeerProtocol", "TrackerProtocol", "EventLoop",
+        "Bytes", "Digest", "Bencode", "Metainfo", "PeerProtocol", "TrackerProtocol", "MainlineDHT", "EventLoop",
         "Transfer", "PieceStorage", "CSystem", "Addresses", "Threads",
       ]),
     room(
@@ -90,7 +90,8 @@ let package = Package(
       name: "apus",
       dependencies: [
         "ArgumentParsing", "BitTorrent", "TrackerServer", "Metainfo", "PieceStorage", "Bytes", "Digest",
-        "Bencode", "EventLoop", "Transfer", "TrackerProtocol", "CSystem", "Addresses", "JSON", "Threads",
+        "Bencode", "EventLoop", "Transfer", "TrackerProtocol", "MainlineDHT", "CSystem", "Addresses", "JSON",
+        "Threads",
       ],
       swiftSettings: strict),
 

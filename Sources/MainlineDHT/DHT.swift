@@ -35,7 +35,11 @@ public final class DHT {
     for node in nodes {
       let known = node.contacts
       let all = known.count < RoutingTable.bucketSize ? known + node.maintenance.saved : known
-      if node.isV6 { (state.id6, state.nodes6) = (node.id, all) } else { (state.id, state.nodes) = (node.id, all) }
+      if node.isV6 {
+        (state.id6, state.nodes6) = (node.id, all)
+      } else {
+        (state.id, state.nodes) = (node.id, all)
+      }
     }
     return state
   }
@@ -78,7 +82,11 @@ public final class DHT {
   public func takeEvents() -> [DHTEvent] {
     for node in nodes {
       for event in node.takeEvents() {
-        if case .finished(let request, let report) = event { join(request, report) } else { events.append(event) }
+        if case .finished(let request, let report) = event {
+          join(request, report)
+        } else {
+          events.append(event)
+        }
       }
     }
     defer { events = [] }

@@ -41,7 +41,9 @@ import Testing
 
   @Test func noMoreThanFourAreAskedAtOnce() {
     var lookup = Lookup(target: target)
-    for number in 0..<20 { lookup.begin(with: node(number, shared: number % 8).endpoint, id: node(number, shared: number % 8).id) }
+    for number in 0..<20 {
+      lookup.begin(with: node(number, shared: number % 8).endpoint, id: node(number, shared: number % 8).id)
+    }
     let asked = lookup.next()
     #expect(asked.count == 4)
     #expect(lookup.next().isEmpty)

@@ -43,7 +43,8 @@ import Testing
 
   @Test func fieldsAreWhereTheyBelong() throws {
     let query = try Message(
-      Array("d1:ad2:id20:abcdefghij01234567896:target20:mnopqrstuvwxyz123456e1:q9:find_node1:t2:aa1:y1:qe".utf8)
+      Array(
+        "d1:ad2:id20:abcdefghij01234567896:target20:mnopqrstuvwxyz123456e1:q9:find_node1:t2:aa1:y1:qe".utf8)
     )
     #expect(query.content == .query(id: Self.asker, .findNode(target: Self.other, want: [])))
     #expect(query.transaction == Array("aa".utf8))
@@ -92,7 +93,8 @@ import Testing
     var nodes6 = [UInt8](repeating: 1, count: 20)
     mapped.appendCompact(to: &nodes6)
     // An IPv4 address in disguise is not an IPv6 node.
-    nodes6 += [UInt8](repeating: 2, count: 20) + [UInt8](repeating: 0, count: 10) + [255, 255, 1, 2, 3, 4, 0, 9]
+    nodes6 +=
+      [UInt8](repeating: 2, count: 20) + [UInt8](repeating: 0, count: 10) + [255, 255, 1, 2, 3, 4, 0, 9]
     let datagram: Bencode = [
       "r": ["id": .string(Self.asker.bytes), "nodes": .string(nodes), "nodes6": .string(nodes6)], "t": "aa",
       "y": "r",
@@ -119,7 +121,9 @@ import Testing
       "d1:ad3:casi3e2:id20:abcdefghij01234567891:k32:abcdefghijklmnopqrstuvwxyz012345"
       + "3:seqi4e3:sig4:abcd5:token2:xx1:vd2:ihi5eee1:q3:put1:t2:aa1:y1:qe"
     let whole = Array(text.utf8)
-    for length in 0..<whole.count { #expect(throws: MessageFault.self) { try Message(Array(whole[..<length])) } }
+    for length in 0..<whole.count {
+      #expect(throws: MessageFault.self) { try Message(Array(whole[..<length])) }
+    }
     for position in whole.indices {
       for byte in [UInt8(0), 0x31, 0x65, 0x64, 0xff] {
         var changed = whole

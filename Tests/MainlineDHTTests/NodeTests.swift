@@ -37,7 +37,9 @@ private final class Stage {
   func sent() -> [Datagram] { node.takeDatagrams() }
 
   /// Answers the query of a datagram.
-  func answer(_ datagram: Datagram, id: NodeID, from: Endpoint? = nil, _ change: (inout Response) -> Void = { _ in }) {
+  func answer(
+    _ datagram: Datagram, id: NodeID, from: Endpoint? = nil, _ change: (inout Response) -> Void = { _ in }
+  ) {
     var response = Response(id: id)
     change(&response)
     let message = Message(transaction: datagram.message.transaction, content: .response(response))
@@ -102,7 +104,8 @@ extension Message {
     let stage = try Stage()
     let token = try stage.token()
     func announce(_ token: [UInt8], from endpoint: Endpoint?) -> Message? {
-      stage.ask(.announcePeer(PeerAnnouncement(infoHash: name, port: 6881, token: token)), from: endpoint).first
+      stage.ask(.announcePeer(PeerAnnouncement(infoHash: name, port: 6881, token: token)), from: endpoint)
+        .first
     }
     #expect(announce([1, 2, 3], from: nil)?.failureCode == 203)
     #expect(announce(token, from: Endpoint("9.8.7.5:5000"))?.failureCode == 203)
@@ -169,7 +172,8 @@ extension Message {
     let compare = ItemPut(item: .mutable(try item(4)), expectedSequence: 1, token: token)
     #expect(stage.ask(.put(compare)).first?.failureCode == 301)
     let forged = MutableItem(
-      key: try item(9).key, salt: [5], sequence: 9, value: Array("2:no".utf8), signature: try item(9).signature)
+      key: try item(9).key, salt: [5], sequence: 9, value: Array("2:no".utf8),
+      signature: try item(9).signature)
     #expect(stage.ask(.put(ItemPut(item: .mutable(forged), token: token))).first?.failureCode == 206)
   }
 
@@ -232,7 +236,9 @@ extension Message {
         let id = NodeID.random { numbers.next() }
         let pong = Message(transaction: ping.message.transaction, content: .response(Response(id: id)))
         dht.receive(pong.encoded(), from: endpoint, now: 0)
-        #expect((dht.takeEvents().contains { if case .answered(request, .some) = $0 { true } else { false } }) == true)
+        #expect(
+          (dht.takeEvents().contains { if case .answered(request, .some) = $0 { true } else { false } })
+            == true)
       }
     }
     func nodes(_ want: AddressFamilies, _ from: String) throws -> (Int, Int) {
@@ -257,7 +263,8 @@ extension Message {
     let stage = try Stage()
     stage.fill(200)
     let item = Item.immutable(Array("990:".utf8) + [UInt8](repeating: 1, count: 990))
-    try stage.node.items.put(ItemPut(item: item, token: []), from: IPAddress(v4: 1), own: stage.node.id, now: 0)
+    try stage.node.items.put(
+      ItemPut(item: item, token: []), from: IPAddress(v4: 1), own: stage.node.id, now: 0)
     for number in 0..<400 {
       let peer = Endpoint(IPAddress(v4: 0x0101_0000 + UInt32(number)), port: 1)
       _ = stage.node.peers.announce(peer, in: name, isSeed: false, now: 0)
@@ -285,7 +292,8 @@ extension Message {
     let stage = try Stage()
     let value = Array("990:".utf8) + [UInt8](repeating: 1, count: 990)
     let item = Item.immutable(value)
-    try stage.node.items.put(ItemPut(item: item, token: []), from: IPAddress(v4: 1), own: stage.node.id, now: 0)
+    try stage.node.items.put(
+      ItemPut(item: item, token: []), from: IPAddress(v4: 1), own: stage.node.id, now: 0)
     let query = Message(
       transaction: [7, 7], content: .query(id: stage.strangerID, .get(target: item.target, want: [])))
     stage.node.receive(query.encoded(), from: stage.stranger, now: 0)
@@ -446,7 +454,8 @@ extension Message {
     let dht = DHT(v4: true, v6: false, state: state, now: 0) { numbers.next() }
     dht.tick(now: dht.deadline)
     let asked = dht.takeDatagrams()
-    #expect((!asked.isEmpty && asked.allSatisfy { state.nodes.map(\.endpoint).contains($0.endpoint) }) == true)
+    #expect(
+      (!asked.isEmpty && asked.allSatisfy { state.nodes.map(\.endpoint).contains($0.endpoint) }) == true)
     #expect(dht.nodes.first?.id == state.id)
     // Nothing has answered: what was known is kept.
     #expect(dht.state.nodes == state.nodes)

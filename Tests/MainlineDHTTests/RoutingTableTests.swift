@@ -50,9 +50,11 @@ import Testing
       #expect(found.first == expected.first)
       #expect(found.count == 8)
     }
-    #expect(table.closest(to: own, count: 8).map(\.id) == table.contacts.map(\.id).sorted {
-      $0.distance(to: own) < $1.distance(to: own)
-    }.prefix(8).map { $0 })
+    #expect(
+      table.closest(to: own, count: 8).map(\.id)
+        == table.contacts.map(\.id).sorted {
+          $0.distance(to: own) < $1.distance(to: own)
+        }.prefix(8).map { $0 })
   }
 
   @Test func silentNodesGiveWayToTheReserve() throws {
@@ -115,8 +117,12 @@ import Testing
 
   @Test func nodesWithTheRightIDArePreferred() {
     var table = RoutingTable(own: own, now: 0)
-    for number in 0..<8 { table.answered(node(number, own.random(commonPrefix: 0) { numbers.next() }), now: 0) }
-    for number in 8..<16 { table.answered(node(number, own.random(commonPrefix: 3) { numbers.next() }), now: 0) }
+    for number in 0..<8 {
+      table.answered(node(number, own.random(commonPrefix: 0) { numbers.next() }), now: 0)
+    }
+    for number in 8..<16 {
+      table.answered(node(number, own.random(commonPrefix: 3) { numbers.next() }), now: 0)
+    }
     var number = 16
     var taken = 0
     while taken < 8 {

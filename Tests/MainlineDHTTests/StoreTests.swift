@@ -70,7 +70,8 @@ private func id(_ byte: UInt8) -> NodeID { NodeID([UInt8](repeating: byte, count
     for step in 0..<4000 {
       let now = Double(step)
       let name = id(UInt8(numbers.number(below: 20)))
-      let peer = endpoint("9.9.\(numbers.number(below: 3)).\(numbers.number(below: 40)):\(1 + numbers.number(below: 2))")
+      let peer = endpoint(
+        "9.9.\(numbers.number(below: 3)).\(numbers.number(below: 40)):\(1 + numbers.number(below: 2))")
       #expect(store.announce(peer, in: name, isSeed: false, now: now) == true)
       model[name, default: [:]][peer] = now + 2400
       guard step % 50 == 0 else { continue }
@@ -111,7 +112,8 @@ private func id(_ byte: UInt8) -> NodeID { NodeID([UInt8](repeating: byte, count
       try store.put(
         ItemPut(item: try item(6), expectedSequence: 4, token: []), from: sender, own: id(0), now: 0)
     }
-    try store.put(ItemPut(item: try item(6), expectedSequence: 5, token: []), from: sender, own: id(0), now: 0)
+    try store.put(
+      ItemPut(item: try item(6), expectedSequence: 5, token: []), from: sender, own: id(0), now: 0)
     let newest = try item(6)
     #expect(store.item(at: newest.target, now: 1) == newest)
     #expect(store.count == 1)
@@ -201,7 +203,9 @@ private func id(_ byte: UInt8) -> NodeID { NodeID([UInt8](repeating: byte, count
     var limiter = AnswerLimiter(now: 0)
     var answered = 0
     for first in 0..<40 {
-      for second in 0..<250 where limiter.allows(endpoint("5.\(first).\(second).1:1"), now: 0) { answered += 1 }
+      for second in 0..<250 where limiter.allows(endpoint("5.\(first).\(second).1:1"), now: 0) {
+        answered += 1
+      }
     }
     #expect(answered == 2000)
   }
@@ -213,7 +217,9 @@ private func id(_ byte: UInt8) -> NodeID { NodeID([UInt8](repeating: byte, count
     let address = IPAddress(v4: 0x0505_0505)
     for _ in 0..<10 { #expect(votes.vote(address, by: IPAddress(v4: 0x0101_0101)) == false) }
     // All of one network are one voice.
-    for last in UInt32(0)..<10 { #expect(votes.vote(address, by: IPAddress(v4: 0x0101_0100 | last)) == false) }
+    for last in UInt32(0)..<10 {
+      #expect(votes.vote(address, by: IPAddress(v4: 0x0101_0100 | last)) == false)
+    }
     #expect(votes.vote(address, by: IPAddress(v4: 0x0102_0101)) == false)
     #expect(votes.vote(address, by: IPAddress(v4: 0x0103_0101)) == false)
     #expect(votes.vote(address, by: IPAddress(v4: 0x0104_0101)) == true)

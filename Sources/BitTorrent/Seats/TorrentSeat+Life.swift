@@ -79,6 +79,7 @@ extension TorrentSeat {
     }
     dismissVisitors()
     phase = .stopping
+    leaveDHT()
     if let torrent {
       let me = Confined(self, on: loop)
       torrent.stop(within: seconds, on: loop) { loop in

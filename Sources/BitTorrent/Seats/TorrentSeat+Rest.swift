@@ -64,6 +64,7 @@ extension TorrentSeat {
     torrent.seat = self
     if let past = past.take() { torrent.recall(past) }
     self.torrent = torrent
+    if !metainfo.nodes.isEmpty { torrent.dht?.enter(through: metainfo.nodes) }
     phase = .awake
     quietSince = nil
     context.add(torrent, on: loop)

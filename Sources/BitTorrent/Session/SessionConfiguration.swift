@@ -28,6 +28,8 @@ public struct SessionConfiguration: Sendable {
   public var downloadLimit: Int?
   /// See `downloadLimit`.
   public var uploadLimit: Int?
+  /// How the session takes part in the DHT.
+  public var dht = DHTConfiguration()
   /// How peers on the local network are limited.
   public var localPeers = LocalPeers.limited
   /// What peers are told that this is (BEP 10 `v`).

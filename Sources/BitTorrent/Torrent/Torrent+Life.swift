@@ -106,6 +106,7 @@ extension Torrent {
         announcer.start(on: loop)
       }
     }
+    joinDHT(on: loop)
     connectMore(on: loop)
     seat?.settledIn(on: loop)
   }
@@ -138,6 +139,7 @@ extension Torrent {
     // What fails between the wish for a retry and its start belongs to the fault of before.
     if !wantsRetry { state = .stopped(reason: reason) }
     openPieces = []
+    leaveDHT()
     closePeers(.stopped, on: loop)
     seat?.settledIn(on: loop)
   }

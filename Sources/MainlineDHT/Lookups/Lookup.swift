@@ -131,7 +131,7 @@ struct Lookup: Sendable {
   /// The nearest that have answered, nearest first.
   var closest: [Candidate] { nearest().map { candidates[$0] }.filter { $0.state == .answered } }
 
-  /// Steps from the start to a candidate.
+  /// Steps from the start to a candidate: 0 for those to begin with.
   func depth(of index: Int) -> Int { candidates[index].depth }
 
   private mutating func settle(_ index: Int) -> Bool {
@@ -162,7 +162,8 @@ struct Lookup: Sendable {
     let distance = hasID ? node.id.distance(to: target) : nil
     candidates.append(
       Candidate(
-        node: node, distance: distance, isSecure: node.id.isValid(for: address), source: source, depth: depth))
+        node: node, distance: distance, isSecure: node.id.isValid(for: address), source: source, depth: depth)
+    )
     endpoints[node.endpoint] = index
     var (low, high) = (0, order.count)
     while low < high {

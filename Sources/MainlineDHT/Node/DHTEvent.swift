@@ -22,7 +22,7 @@ public struct SearchReport: Sendable, Equatable {
   public var queries = 0
   /// See `queries`.
   public var replies = 0
-  /// Steps to the first node that had something, or to the nearest node if none had.
+  /// Queries in a row that led to the first node that had something, or to the nearest node if none had.
   public var hops = 0
   /// Peers that were found.
   public var peers = 0

@@ -151,7 +151,9 @@ extension Response {
   func shortened(to limit: Int) -> Response {
     var short = self
     if short.weight > limit { (short.seedFilter, short.peerFilter) = (nil, nil) }
-    if short.weight > limit, short.value != nil { (short.value, short.key, short.signature) = (nil, nil, nil) }
+    if short.weight > limit, short.value != nil {
+      (short.value, short.key, short.signature) = (nil, nil, nil)
+    }
     if short.weight > limit, let first = short.peers.first {
       let excess = short.weight - limit
       let size = first.address.isV4 ? 8 : 21

@@ -65,7 +65,9 @@ extension DHTNode {
 
   /// Our address, learnt otherwise; counts until nodes agree on another.
   public func assume(_ address: IPAddress, now: Double) {
-    guard address.isV4 != isV6, votes.winner == nil, !id.isValid(for: address), table.count == 0 else { return }
+    guard address.isV4 != isV6, votes.winner == nil, !id.isValid(for: address), table.count == 0 else {
+      return
+    }
     id = .derived(from: address, random)
     table = RoutingTable(own: id, now: now)
   }
@@ -73,7 +75,8 @@ extension DHTNode {
   /// Somebody has asked us something: taken in if there is room and it answers.
   func meet(_ node: NodeAddress, now: Double) {
     table.heard(node, now: now)
-    guard maintenance.meetingsLeft > 0, table.hasRoom(for: node), !held.contains(where: { $0.endpoint == node.endpoint })
+    guard maintenance.meetingsLeft > 0, table.hasRoom(for: node),
+      !held.contains(where: { $0.endpoint == node.endpoint })
     else { return }
     maintenance.meetingsLeft -= 1
     ask(.ping, node.endpoint, id: node.id, .ping, now: now)
@@ -99,7 +102,8 @@ extension DHTNode {
       items.expire(now: now)
     }
     for _ in 0..<2 {
-      guard let node = table.stalest(after: RoutingTable.staleAfter * 2 / 3, now: now), !isPinging(node) else { break }
+      guard let node = table.stalest(after: RoutingTable.staleAfter * 2 / 3, now: now), !isPinging(node)
+      else { break }
       ask(.ping, node.endpoint, id: node.id, .ping, now: now)
     }
     refreshOldest(now: now)

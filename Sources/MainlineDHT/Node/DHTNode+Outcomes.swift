@@ -27,7 +27,8 @@ extension DHTNode {
     case .search(let request, let index):
       guard var search = searches[request] else { return }
       search.lookup.answered(index, nodes: isV6 ? response.nodes6 : response.nodes, token: response.token)
-      let new = search.take(response, depth: search.lookup.depth(of: index))
+      let new = search.take(
+        response, fromNeighbour: endpoint.address.isLocal, depth: search.lookup.depth(of: index))
       searches[request] = search
       if !new.isEmpty { events.append(.peers(request, new)) }
       advance(request, now: now)

@@ -25,7 +25,9 @@ extension DHTNode {
 
   /// Stores an item with the nodes nearest to it; if `expected` is given, only where that is its number now.
   @discardableResult
-  public func put(_ item: Item, expected: Int64? = nil, as request: RequestID? = nil, now: Double) -> RequestID {
+  public func put(_ item: Item, expected: Int64? = nil, as request: RequestID? = nil, now: Double)
+    -> RequestID
+  {
     search(.put(item, expected: expected), item.target, as: request, now: now)
   }
 
@@ -95,7 +97,9 @@ extension DHTNode {
     search.report.closest = closest.map(\.node)
     search.report.queries = search.lookup.queries
     search.report.replies = search.lookup.replies
-    if search.report.peers == 0, search.report.item == nil { search.report.hops = closest.first?.depth ?? 0 }
+    if search.report.peers == 0, search.report.item == nil {
+      search.report.hops = closest.first.map { $0.depth + 1 } ?? 0
+    }
     search.storing = 0
     for candidate in closest {
       guard let token = candidate.token, let query = search.store(token) else { continue }

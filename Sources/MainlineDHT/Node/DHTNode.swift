@@ -161,8 +161,10 @@ public final class DHTNode {
 
   /// Does what is due.
   public func tick(now: Double) {
-    for transaction in transactions.slow(now - options.slowAfter) { isSlow(transaction, now: now) }
-    for transaction in transactions.expired(now - options.timeout) { isLost(transaction, now: now) }
+    for transaction in transactions.slow(after: options.slowAfter, now: now) { isSlow(transaction, now: now) }
+    for transaction in transactions.expired(after: options.timeout, now: now) {
+      isLost(transaction, now: now)
+    }
     maintain(now: now)
   }
 

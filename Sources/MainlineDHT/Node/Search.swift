@@ -70,18 +70,20 @@ struct Search: Sendable {
     }
   }
 
-  /// Takes in what a response has; returns peers that are new.
-  mutating func take(_ response: Response, depth: Int) -> [Endpoint] {
+  /// Takes in what a response has; returns peers that are new. Peers at addresses of private networks are
+  /// believed to neighbours only: others would have us connect to what is not theirs.
+  mutating func take(_ response: Response, fromNeighbour isNeighbour: Bool, depth: Int) -> [Endpoint] {
     switch goal {
     case .nodes: return []
     case .peers:
       report.seedFilter = BloomFilter.union(report.seedFilter, response.seedFilter)
       report.peerFilter = BloomFilter.union(report.peerFilter, response.peerFilter)
       var new: [Endpoint] = []
-      for peer in response.peers where found.count < Self.peerLimit && found.insert(peer).inserted {
-        new.append(peer)
+      for peer in response.peers where isNeighbour || !peer.address.isLocal {
+        guard found.count < Self.peerLimit else { break }
+        if found.insert(peer).inserted { new.append(peer) }
       }
-      if !new.isEmpty, report.peers == 0 { report.hops = depth }
+      if !new.isEmpty, report.peers == 0 { report.hops = depth + 1 }
       report.peers += new.count
       return new
     case .item(let salt): take(item: response, salt: salt, depth: depth)
@@ -96,7 +98,7 @@ struct Search: Sendable {
     guard let key = response.key, let signature = response.signature, let sequence = response.sequence else {
       let item = Item.immutable(value)
       guard item.target == lookup.target else { return }
-      if report.item == nil { report.hops = depth }
+      if report.item == nil { report.hops = depth + 1 }
       report.item = item
       hasEnough = true
       return
@@ -104,7 +106,7 @@ struct Search: Sendable {
     if case .mutable(let known)? = report.item, known.sequence >= sequence { return }
     let item = MutableItem(key: key, salt: salt, sequence: sequence, value: value, signature: signature)
     guard item.target == lookup.target, item.isValid else { return }
-    if report.item == nil { report.hops = depth }
+    if report.item == nil { report.hops = depth + 1 }
     report.item = .mutable(item)
   }
 }

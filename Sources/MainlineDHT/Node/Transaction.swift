@@ -52,12 +52,13 @@ struct TransactionTable: Sendable {
     return found
   }
 
-  /// Queries sent before `instant` that have become slow since the last call.
-  mutating func slow(_ instant: Double) -> [Transaction] {
+  /// Queries that have become slow since the last call: sent so many seconds ago. Computed as `deadline` is, so
+  /// that no rounding makes that come again and again.
+  mutating func slow(after seconds: Double, now: Double) -> [Transaction] {
     var found: [Transaction] = []
     while late < queue.count {
       if let transaction = waiting[queue[late]] {
-        guard transaction.sentAt <= instant else { break }
+        guard transaction.sentAt + seconds <= now else { break }
         found.append(transaction)
       }
       late += 1
@@ -65,12 +66,12 @@ struct TransactionTable: Sendable {
     return found
   }
 
-  /// Takes out the queries sent before `instant`.
-  mutating func expired(_ instant: Double) -> [Transaction] {
+  /// Takes out the queries sent so many seconds ago.
+  mutating func expired(after seconds: Double, now: Double) -> [Transaction] {
     var found: [Transaction] = []
     while gone < late {
       if let transaction = waiting[queue[gone]] {
-        guard transaction.sentAt <= instant else { break }
+        guard transaction.sentAt + seconds <= now else { break }
         waiting[queue[gone]] = nil
         found.append(transaction)
       }

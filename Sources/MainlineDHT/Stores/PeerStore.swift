@@ -47,7 +47,9 @@ struct PeerStore: Sendable {
       return true
     }
     let key = endpoint.address.quotaKey
-    guard peerCount < limits.peers, perAddress[key, default: 0] < limits.swarmsPerAddress else { return false }
+    guard peerCount < limits.peers, perAddress[key, default: 0] < limits.swarmsPerAddress else {
+      return false
+    }
     if swarms[name] == nil {
       guard names.count < limits.swarms else { return false }
       swarms[name] = Swarm()
@@ -116,7 +118,9 @@ struct PeerStore: Sendable {
     let key = endpoint.address.quotaKey
     let left = perAddress[key, default: 1] - 1
     perAddress[key] = left > 0 ? left : nil
-    guard swarms[name]?.endpoints.isEmpty == true, let place = places.removeValue(forKey: name) else { return }
+    guard swarms[name]?.endpoints.isEmpty == true, let place = places.removeValue(forKey: name) else {
+      return
+    }
     swarms[name] = nil
     names.swapAt(place, names.count - 1)
     names.removeLast()
