@@ -1,4 +1,5 @@
 public import Addresses
+public import Encryption
 
 /// What a session may use and where it listens. The defaults suit a desktop.
 public struct SessionConfiguration: Sendable {
@@ -30,6 +31,8 @@ public struct SessionConfiguration: Sendable {
   public var uploadLimit: Int?
   /// How the session takes part in the DHT.
   public var dht = DHTConfiguration()
+  /// Whether what is spoken with peers is hidden (MSE).
+  public var encryption = EncryptionPolicy.allow
   /// How peers on the local network are limited.
   public var localPeers = LocalPeers.limited
   /// What peers are told that this is (BEP 10 `v`).
