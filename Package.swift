@@ -131,7 +131,7 @@ let package = Package(
         "Addresses", "BitTorrent", "Encryption", "TrackerServer", "PeerProtocol", "TrackerProtocol",
         "PieceStorage",
         "Metainfo", "Bencode", "Bytes", "Digest",
-        "EventLoop", "TestSupport",
+        "EventLoop", "MainlineDHT", "TestSupport",
       ]),
     tests(
       "CommandLineTests",

@@ -5,14 +5,13 @@ import PackageDescription
 // library never see it. Built and run by scripts/fuzz.
 
 let targets = [
-  "FuzzBencode", "FuzzEncryption", "FuzzMagnet", "FuzzMetainfo", "FuzzPeerWire", "FuzzTrackerQuery",
+  "FuzzBencode", "FuzzDHTMessage", "FuzzDHTNode", "FuzzEncryption", "FuzzMagnet", "FuzzMetainfo", "FuzzPeerWire", "FuzzTrackerQuery",
   "FuzzTrackerReply",
 ]
 
-let rooms: [Target.Dependency] = ["Bencode", "Encryption", "Metainfo", "PeerProtocol", "TrackerProtocol"].map
-{
-  .product(name: $0, package: "apus")
-}
+let rooms: [Target.Dependency] = [
+  "Bencode", "Encryption", "MainlineDHT", "Metainfo", "PeerProtocol", "TrackerProtocol",
+].map { .product(name: $0, package: "apus") }
 
 // gold cannot link the runtime.
 let linking: [LinkerSetting] = [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])]

@@ -74,7 +74,9 @@ public struct DHTHandle: Sendable {
     let service = service
     return await withCheckedContinuation { (done: CheckedContinuation<Response?, Never>) in
       service.loop.post { loop in
-        service.value(on: loop).ask(query, endpoint, on: loop) { _, response in done.resume(returning: response) }
+        service.value(on: loop).ask(query, endpoint, on: loop) { _, response in
+          done.resume(returning: response)
+        }
       }
     }
   }

@@ -25,8 +25,9 @@ extension DHTService {
   private static let enough = 5
 
   /// A torrent wants to be found. Called again, it tells whether the torrent is complete.
-  func join(_ swarm: InfoHash, _ seat: Confined<TorrentSeat>, isV2Only: Bool, isSeed: Bool, on loop: isolated Loop)
-  {
+  func join(
+    _ swarm: InfoHash, _ seat: Confined<TorrentSeat>, isV2Only: Bool, isSeed: Bool, on loop: isolated Loop
+  ) {
     guard swarms[swarm] == nil else {
       swarms[swarm]?.isSeed = isSeed
       return

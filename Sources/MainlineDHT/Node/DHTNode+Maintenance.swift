@@ -83,9 +83,11 @@ extension DHTNode {
   }
 
   /// The other family's node was told of nodes of ours.
-  func hint(_ nodes: [NodeAddress], now: Double) {
+  func hint(_ nodes: [NodeAddress], fromNeighbour isNeighbour: Bool, now: Double) {
     guard table.count < RoutingTable.bucketSize else { return }
-    let new = nodes.filter { !maintenance.saved.contains($0) }
+    let new = nodes.filter { node in
+      !maintenance.saved.contains(node) && (isNeighbour || !node.endpoint.address.isLocal)
+    }
     if !new.isEmpty { bootstrap(routers: [], nodes: new, now: now) }
   }
 
@@ -107,7 +109,11 @@ extension DHTNode {
       ask(.ping, node.endpoint, id: node.id, .ping, now: now)
     }
     refreshOldest(now: now)
-    if table.count == 0 { maintenance.startAgain(now: max(now, maintenance.bootstrapAt)) }
+    if table.count == 0, maintenance.own.isEmpty, maintenance.bootstrapAt == .infinity,
+      !maintenance.routers.isEmpty || !maintenance.saved.isEmpty
+    {
+      maintenance.startAgain(now: now + maintenance.retry)
+    }
   }
 
   private func isPinging(_ node: NodeAddress) -> Bool { transactions.isWaiting(for: node.endpoint) }
@@ -135,6 +141,7 @@ extension DHTNode {
       // Whoever knows its neighbourhood looks through what is further away.
       maintenance.unseen = Array(0..<max(0, table.buckets.count - 1))
     }
+    while let last = maintenance.unseen.last, last >= table.buckets.count { maintenance.unseen.removeLast() }
     if let bucket = maintenance.unseen.popLast() {
       refresh(bucket, now: now)
     } else if !maintenance.isReady {

@@ -17,9 +17,11 @@ extension DHTNode {
       return failed(transaction, response: response.id == id ? nil : response, now: now)
     }
     table.answered(NodeAddress(id: response.id, endpoint: endpoint), now: now)
+    // The first one that is known: through it there are more.
+    if !maintenance.isReady, maintenance.own.isEmpty, table.count > 0 { maintenance.startAgain(now: now) }
     if let observed = message.observed, votes.vote(observed.address, by: endpoint.address) { moved(now: now) }
-    if !response.nodes6.isEmpty, !isV6 { sibling?.hint(response.nodes6, now: now) }
-    if !response.nodes.isEmpty, isV6 { sibling?.hint(response.nodes, now: now) }
+    let others = isV6 ? response.nodes : response.nodes6
+    if !others.isEmpty { sibling?.hint(others, fromNeighbour: endpoint.address.isLocal, now: now) }
     switch transaction.purpose {
     case .ping: break
     case .direct(let request): events.append(.answered(request, response))

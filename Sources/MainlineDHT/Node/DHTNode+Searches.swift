@@ -69,6 +69,13 @@ extension DHTNode {
       for endpoint in maintenance.routers { search.lookup.begin(with: endpoint, id: nil) }
     }
     table.refreshed(table.index(of: target), now: now)
+    if case .peers(_, let noSeeds, _) = goal {
+      // Others may have announced themselves to us.
+      let here = peers.peers(of: target, count: Search.peerLimit, noSeeds: noSeeds, now: now, random)
+      search.found.formUnion(here)
+      search.report.peers = here.count
+      if !here.isEmpty { events.append(.peers(request, here)) }
+    }
     searches[request] = search
     advance(request, now: now)
     return request
