@@ -10,7 +10,8 @@ SEEDS ?= 1000
 
 SWIFT ?= swift
 SOURCES := Package.swift $(wildcard Sources Tests Fuzz/Package.swift Fuzz/Sources Benchmarks/Package.swift \
-	Benchmarks/Sources Simulation/Package.swift Simulation/Sources/simulate/Simulate.swift)
+	Benchmarks/Sources Simulation/Package.swift Simulation/Sources/simulate/Simulate.swift \
+	Simulation/Sources/simulate-dht/SimulateDHT.swift)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build demo test lint format fuzz bench bench-micro bench-many tsan netlab simulate crash-test install uninstall \
@@ -56,10 +57,11 @@ netlab: build ## run a swarm of real programs over shaped links (root); ONLY=tex
 bench-micro: setup ## measure single parts: times, allocations, retains, instructions; ONLY=text
 	@scripts/bench-micro --only "$(ONLY)"
 
-simulate: ## run 1,000 peers, then SEEDS=1000 seeds of PEERS=50, in virtual time; ONLY=text
+simulate: ## run 1,000 peers, then SEEDS=1000 seeds of PEERS=50, and DHTs, in virtual time; ONLY=text
 	@$(SWIFT) build --package-path Simulation -c release -Xswiftc -enable-testing
 	@Simulation/.build/release/simulate --peers 1000 --only "$(ONLY)"
 	@Simulation/.build/release/simulate --peers $(PEERS) --seeds $(SEEDS) --only "$(ONLY)"
+	@Simulation/.build/release/simulate-dht
 
 crash-test: setup ## kill a downloader N=25 times, until the download is done
 	@scripts/crash-test $(N)

@@ -45,6 +45,7 @@ let package = Package(
     .library(name: "PeerProtocol", targets: ["PeerProtocol"]),
     .library(name: "TrackerProtocol", targets: ["TrackerProtocol"]),
     .library(name: "UTP", targets: ["UTP"]),
+    .library(name: "MainlineDHT", targets: ["MainlineDHT"]),
     .library(name: "TrackerServer", targets: ["TrackerServer"]),
     .executable(name: "apus", targets: ["apus"]),
   ],
@@ -72,6 +73,7 @@ let package = Package(
     room("Encryption", ["Bytes", "Digest"]),
     room("TrackerProtocol", ["Bytes", "Digest", "Bencode", "Addresses"]),
     room("UTP", ["Bytes", "Addresses"]),
+    room("MainlineDHT", ["Bytes", "Digest", "Bencode", "Addresses"]),
 
     // Machinery.
     room("EventLoop", ["CLibuv", "CSystem", "Addresses", "Bytes", "Threads"]),
@@ -86,6 +88,7 @@ let package = Package(
         "Bytes", "Digest", "Bencode", "Metainfo", "PeerProtocol", "Encryption", "TrackerProtocol",
         "EventLoop", "UTP",
         "Transfer", "PieceStorage", "CSystem", "Addresses", "Threads",
+        "MainlineDHT",
       ]),
     room(
       "TrackerServer",
@@ -96,6 +99,7 @@ let package = Package(
         "ArgumentParsing", "BitTorrent", "Encryption", "TrackerServer", "Metainfo", "PieceStorage", "Bytes",
         "Digest",
         "Bencode", "EventLoop", "Transfer", "TrackerProtocol", "CSystem", "Addresses", "JSON", "Threads",
+        "MainlineDHT",
       ],
       swiftSettings: strict),
 
@@ -132,7 +136,7 @@ let package = Package(
         "Addresses", "BitTorrent", "Encryption", "TrackerServer", "PeerProtocol", "TrackerProtocol",
         "PieceStorage",
         "Metainfo", "Bencode", "Bytes", "Digest",
-        "EventLoop", "TestSupport",
+        "EventLoop", "MainlineDHT", "TestSupport",
       ]),
     tests(
       "CommandLineTests",

@@ -5,12 +5,12 @@ import PackageDescription
 // library never see it. Built and run by scripts/fuzz.
 
 let targets = [
-  "FuzzBencode", "FuzzEncryption", "FuzzMagnet", "FuzzMetainfo", "FuzzPeerWire", "FuzzTrackerQuery",
-  "FuzzTrackerReply", "FuzzUTP",
+  "FuzzBencode", "FuzzDHTMessage", "FuzzDHTNode", "FuzzEncryption", "FuzzMagnet", "FuzzMetainfo",
+  "FuzzPeerWire", "FuzzTrackerQuery", "FuzzTrackerReply", "FuzzUTP",
 ]
 
 let rooms: [Target.Dependency] = [
-  "Bencode", "Encryption", "Metainfo", "PeerProtocol", "TrackerProtocol", "UTP",
+  "Bencode", "Encryption", "MainlineDHT", "Metainfo", "PeerProtocol", "TrackerProtocol", "UTP",
 ].map {
   .product(name: $0, package: "apus")
 }

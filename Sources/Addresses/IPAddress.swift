@@ -55,6 +55,9 @@ public struct IPAddress: Hashable, Sendable {
   /// The IPv4 address as a big-endian integer; meaningless for IPv6.
   public var v4: UInt32 { UInt32(truncatingIfNeeded: low) }
 
+  /// The first 64 bits of an IPv6 address: its network, as providers hand them out.
+  public var network: UInt64 { high }
+
   /// Four bytes for IPv4, 16 for IPv6.
   public var bytes: [UInt8] {
     var bytes: [UInt8] = []

@@ -123,12 +123,14 @@ extension Program {
         [
           ("NO_COLOR", "Set and not empty: no colours."),
           ("TERM=dumb", "No live display, plain lines instead."),
+          ("APUS_DHT_ROUTERS", "See --dht-routers."),
+          ("XDG_STATE_HOME", "Where the nodes of the DHT are kept, instead of ~/.local/state."),
           ("TMPDIR", "Where the demo puts its folder, instead of /tmp."),
         ]),
     ],
     commands: [
       Create.self, Show.self, MagnetLink.self, Verify.self, TrackerService.self, Download.self, Seed.self,
-      Demo.self,
+      DHTCommand.self, Demo.self,
     ])
 }
 

@@ -1,3 +1,4 @@
+import Bytes
 import Digest
 import Metainfo
 import TestSupport
@@ -96,6 +97,21 @@ import Testing
   func `each fault has its error`(text: String, error: MagnetError) {
     #expect(throws: error) { try Magnet(text) }
     #expect(!error.description.isEmpty)
+  }
+
+  /// The links of BEP 46.
+  @Test(arguments: ["", "6e"]) func `a link may name a publisher`(salt: String) throws {
+    let key = "8543d3e6115f0f98c944077a4493dcd543e49c739fd998550a1f614ab36ed63e"
+    let text = "magnet:?xs=urn:btpk:\(key)" + (salt.isEmpty ? "" : "&s=\(salt)")
+    let magnet = try Magnet(text)
+    #expect(magnet.publicKey == [UInt8](hexadecimal: key))
+    #expect(magnet.salt == [UInt8](hexadecimal: salt))
+    #expect(magnet.infoHash == nil)
+    #expect(magnet.description == text)
+    #expect(try Magnet(magnet.description) == magnet)
+    for wrong in ["magnet:?xs=urn:btpk:12", text + "&s=5", "magnet:?xs=http://a/"] {
+      #expect(throws: MagnetError.self) { try Magnet(wrong) }
+    }
   }
 
   @Test func `a torrent has a link`() throws {

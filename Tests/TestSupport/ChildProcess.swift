@@ -47,7 +47,10 @@ public final class ChildProcess: Sendable {
     sigfillset(&signals)
     posix_spawnattr_setsigdefault(&attributes, &signals)
 
-    let values = ProcessInfo.processInfo.environment.merging(environment) { _, new in new }
+    // No test talks to the world's DHT, nor finds what another has left.
+    let ours = ["APUS_DHT_ROUTERS": "none", "XDG_STATE_HOME": log + ".state"]
+    let values = ProcessInfo.processInfo.environment.merging(ours) { _, new in new }
+      .merging(environment) { _, new in new }
     let argv = ([executable] + arguments).map { strdup($0) } + [nil]
     let envp = values.map { strdup("\($0.key)=\($0.value)") } + [nil]
     defer { for pointer in argv + envp { free(pointer) } }

@@ -27,6 +27,8 @@ enum FuzzSeeds {
     write(magnets, to: "\(folder)/FuzzMagnet")
     write(metainfo, to: "\(folder)/FuzzMetainfo")
     write(replies, to: "\(folder)/FuzzTrackerReply")
+    write(dhtMessages, to: "\(folder)/FuzzDHTMessage")
+    write(dhtScripts, to: "\(folder)/FuzzDHTNode")
     write(queries, to: "\(folder)/FuzzTrackerQuery")
     write(utp, to: "\(folder)/FuzzUTP")
   }
@@ -220,5 +222,37 @@ enum FuzzSeeds {
       "scrape": "info_hash=aaaaaaaaaaaaaaaaaaaa&info_hash=bbbbbbbbbbbbbbbbbbb%62",
     ]
     return texts.mapValues { Array($0.utf8) }
+  }
+
+  /// One message of each kind.
+  static var dhtMessages: [String: [UInt8]] {
+    let (asker, target) = ("2:id20:abcdefghij0123456789", "20:mnopqrstuvwxyz123456")
+    let letters = "abcdefghijklmnopqrstuvwxyz012345"
+    let texts = [
+      "ping": "d1:ad\(asker)e1:q4:ping2:roi1e1:t2:aa1:v4:AP011:y1:qe",
+      "find_node": "d1:ad\(asker)6:target\(target)4:wantl2:n42:n6ee1:q9:find_node1:t2:aa1:y1:qe",
+      "get_peers":
+        "d1:ad\(asker)9:info_hash\(target)6:noseedi1e6:scrapei1ee1:q9:get_peers1:t2:aa1:y1:qe",
+      "announce": "d1:ad\(asker)12:implied_porti1e9:info_hash\(target)4:porti6881e4:seedi1e"
+        + "5:token8:aoeusnthe1:q13:announce_peer1:t2:aa1:y1:qe",
+      "get": "d1:ad\(asker)3:seqi4e6:target\(target)e1:q3:get1:t2:aa1:y1:qe",
+      "put": "d1:ad3:casi3e\(asker)1:k32:\(letters)4:salt1:n3:seqi4e3:sig64:\(letters)\(letters)"
+        + "5:token2:xx1:vd2:ihi5eee1:q3:put1:t2:aa1:y1:qe",
+      "sample": "d1:ad\(asker)6:target\(target)e1:q17:sample_infohashes1:t2:aa1:y1:qe",
+      "nodes": "d2:ip6:axje.u1:rd\(asker)5:nodes26:abcdefghij0123456789axje.u"
+        + "6:nodes638:abcdefghij0123456789abcdefghijklmnop.ue1:t2:aa1:y1:re",
+      "peers": "d1:rd\(asker)5:token8:aoeusnth6:valuesl6:axje.u6:idhtnmee1:t2:aa1:y1:re",
+      "item": "d1:rd\(asker)1:k1:a3:seqi1e3:sig1:b1:vli1ei2eee1:t2:aa1:y1:re",
+      "samples": "d1:rd\(asker)8:intervali60e3:numi2e7:samples20:mnopqrstuvwxyz123456e1:t2:aa1:y1:re",
+      "error": "d1:eli201e23:A Generic Error Ocurrede1:t2:aa1:y1:ee",
+    ]
+    return texts.mapValues { Array($0.utf8) }
+  }
+
+  /// Steps of a conversation; see FuzzDHTNode.
+  static var dhtScripts: [String: [UInt8]] {
+    let queries: [UInt8] = [0, 1, 0, 1, 2, 1, 2, 3, 2, 3, 4, 3, 4, 5, 4, 5, 6, 5, 6, 7, 6]
+    let answers: [UInt8] = [7, 1, 8, 0, 8, 1, 8, 2, 9, 0, 7, 2, 8, 3, 8, 4, 10, 5, 9, 3, 8, 0, 8, 5, 9, 200]
+    return ["queries": queries + queries, "answers": answers + answers, "mixed": queries + answers]
   }
 }

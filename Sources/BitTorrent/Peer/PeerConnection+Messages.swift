@@ -51,7 +51,8 @@ extension PeerConnection {
       torrent.received(piece: piece, begin: begin, bytes, payload, from: self, on: loop)
     case .request(let request): requested(request, on: loop)
     case .have(let piece): have(piece, on: loop)
-    case .keepAlive, .port: break
+    case .keepAlive: break
+    case .port(let port): hasNode(at: port)
     case .choke: choked(true, on: loop)
     case .unchoke: choked(false, on: loop)
     case .interested: interested(true, on: loop)

@@ -71,6 +71,7 @@ extension PeerConnection {
         buffer.append(bitfield: have)
       }
     }
+    sendPort(on: loop)
     sendAllowedFast(on: loop)
   }
 

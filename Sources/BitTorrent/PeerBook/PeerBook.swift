@@ -7,7 +7,7 @@ import EventLoop
 struct PeerBook {
   /// Where an address was learnt.
   enum Source: Equatable {
-    case tracker, user, incoming
+    case tracker, user, incoming, dht
   }
 
   private struct Entry {

@@ -20,6 +20,8 @@ struct TorrentOutline: Sendable {
   var infoHash: InfoHash
   /// The truncated v2 hash of a hybrid.
   var secondHash: InfoHash?
+  /// Not to be found but through its trackers (BEP 27).
+  var isPrivate: Bool
   var pieces: Int32
   var piecesHave: Int32 = 0
   var wantedBytes: Int64
@@ -29,6 +31,7 @@ struct TorrentOutline: Sendable {
     name = info.name
     infoHash = info.infoHash
     secondHash = info.infoHashes.dropFirst().first
+    isPrivate = info.isPrivate
     pieces = Int32(info.pieceCount)
     wantedBytes = info.contentLength
   }

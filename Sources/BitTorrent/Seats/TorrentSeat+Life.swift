@@ -80,6 +80,7 @@ extension TorrentSeat {
     dismissVisitors()
     for read in past?.reads ?? [] { read.end(.failure(.stopped(reason: "it was removed"))) }
     phase = .stopping
+    leaveDHT()
     if let torrent {
       let me = Confined(self, on: loop)
       torrent.stop(within: seconds, on: loop) { loop in

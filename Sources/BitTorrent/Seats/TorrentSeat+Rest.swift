@@ -67,6 +67,7 @@ extension TorrentSeat {
     let past = past.take()
     if let past { torrent.recall(past) }
     self.torrent = torrent
+    if !metainfo.nodes.isEmpty { torrent.dht?.enter(through: metainfo.nodes) }
     phase = .awake
     quietSince = nil
     context.add(torrent, on: loop)

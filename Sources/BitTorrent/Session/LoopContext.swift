@@ -31,6 +31,8 @@ final class LoopContext: DeferredWork {
   /// What we call ourselves, and the port that we are at, for trackers and peers; 0 if at none.
   let peerID: PeerID
   let listeningPort: UInt16
+  /// The way to the session's part in the DHT, if it has one.
+  var dht: DHTLink?
   /// Connections of all torrents of the session, half-open ones and those that wait for their torrent
   /// included.
   let connections: ConnectionPermits

@@ -21,6 +21,8 @@ public final class Session: Sendable {
   private let listeners: [Confined<Listener>]
   /// The UDP sockets, on the first loop, beside the listeners.
   let ports: [Confined<DatagramPort>]
+  /// The session's part in the DHT; `nil` if it has none.
+  public let dht: DHTHandle?
   let registry = TorrentRegistry()
   private let life = Mutex(Life())
 
@@ -67,6 +69,27 @@ public final class Session: Sendable {
         _ = port.start(on: loop)
         return Confined(port, on: loop)
       }
+    }
+    dht = await Self.joinDHT(configuration.dht, ports: ports, context: loops[0])
+    if let dht {
+      let link = DHTLink(service: dht.service)
+      for context in loops { await context.loop.perform { loop in context.value(on: loop).dht = link } }
+    }
+  }
+
+  /// Takes part in the DHT, if that is wished and there is a UDP port.
+  private static func joinDHT(
+    _ configuration: DHTConfiguration, ports: [Confined<DatagramPort>], context: Confined<LoopContext>
+  ) async -> DHTHandle? {
+    guard configuration.isEnabled, !ports.isEmpty else { return nil }
+    let state = configuration.stateFile.flatMap { DHTStateFile(path: $0).load() }
+    return await context.loop.perform { loop in
+      let shared = context.value(on: loop)
+      let service = DHTService(
+        configuration, ports: ports.map { $0.value(on: loop) }, listeningPort: shared.listeningPort,
+        disk: shared.disk, state: state, on: loop)
+      service.start(on: loop)
+      return DHTHandle(service: Confined(service, on: loop))
     }
   }
 
@@ -136,6 +159,9 @@ public final class Session: Sendable {
     guard !wasStopped else { return }
     for listener in listeners {
       await listener.loop.perform { loop in listener.value(on: loop).stop() }
+    }
+    if let service = dht?.service {
+      await service.loop.perform { loop in service.value(on: loop).stop(on: loop) }
     }
     for port in ports { await port.loop.perform { loop in port.value(on: loop).close(on: loop) } }
     let seats = registry.removeAll()

@@ -29,6 +29,8 @@ public struct SessionConfiguration: Sendable {
   public var downloadLimit: Int?
   /// See `downloadLimit`.
   public var uploadLimit: Int?
+  /// How the session takes part in the DHT.
+  public var dht = DHTConfiguration()
   /// Whether what is spoken with peers is hidden (MSE).
   public var encryption = EncryptionPolicy.allow
   /// How peers on the local network are limited.

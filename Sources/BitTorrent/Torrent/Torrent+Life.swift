@@ -106,6 +106,7 @@ extension Torrent {
         announcer.start(on: loop)
       }
     }
+    joinDHT(on: loop)
     connectMore(on: loop)
     readsChanged(on: loop)
     seat?.settledIn(on: loop)
@@ -144,6 +145,7 @@ extension Torrent {
     change.isDue = false
     change.held = []
     endReads(.stopped(reason: reason))
+    leaveDHT()
     closePeers(.stopped, on: loop)
     seat?.settledIn(on: loop)
   }

@@ -159,6 +159,7 @@ extension Torrent {
     for announcer in announcers {
       if durable.isFull { announcer.completed(on: loop) } else { announcer.hasAllThatIsWanted(on: loop) }
     }
+    joinDHT(on: loop)
     forEachPeer { peer in
       peer.setInterested(false, on: loop)
       if peer.isSeed { peer.close(.bothComplete, on: loop) }

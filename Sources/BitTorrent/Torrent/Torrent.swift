@@ -126,7 +126,9 @@ final class Torrent: DeferredWork {
 
   /// Bits that we set in handshakes.
   var reservedBits: ReservedBits {
-    info.version.hasV2 ? [.extensionProtocol, .fast, .v2] : [.extensionProtocol, .fast]
+    var bits: ReservedBits = info.version.hasV2 ? [.extensionProtocol, .fast, .v2] : [.extensionProtocol, .fast]
+    if dht != nil { bits.insert(.dht) }
+    return bits
   }
 
   /// The v2 hash that a v1 connection of a hybrid torrent is upgraded to (BEP 52).

@@ -10,6 +10,7 @@ extension Magnet {
     let scheme = "magnet:?"
     guard text.prefix(scheme.count).lowercased() == scheme else { throw .notAMagnet }
     self.init()
+    var saltDigits = ""
     for part in text.utf8.dropFirst(scheme.utf8.count).split(separator: UInt8(ascii: "&")) {
       guard let equals = part.firstIndex(of: UInt8(ascii: "=")) else { continue }
       let name = Self.name(part[..<equals])
@@ -17,6 +18,8 @@ extension Magnet {
       let value = try Self.unescape(part[part.index(after: equals)...], plusIsBlank: name == "dn")
       switch name {
       case "xt": try take(topic: value)
+      case "xs": try take(source: value)
+      case "s": saltDigits = value
       case "dn": displayName = value
       case "tr": try take(value, "tr", into: \.trackers)
       case "ws": try take(value, "ws", into: \.webSeeds)
@@ -27,7 +30,13 @@ extension Magnet {
       default: break
       }
     }
-    guard infoHash != nil else { throw .noInfoHash }
+    if publicKey != nil {
+      guard let bytes = [UInt8](hexadecimal: saltDigits), bytes.count <= Self.maximumSalt else {
+        throw .invalidKey(saltDigits)
+      }
+      salt = bytes
+    }
+    guard infoHash != nil || publicKey != nil else { throw .noInfoHash }
   }
 
   /// The parameter's name in lower case, without the number that makes it unique.
@@ -63,6 +72,15 @@ extension Magnet {
       guard infoHashV2 == nil || infoHashV2 == hash else { throw .conflictingInfoHashes }
       infoHashV2 = hash
     }
+  }
+
+  /// A publisher's key; sources of other kinds are passed over.
+  private mutating func take(source: String) throws(MagnetError) {
+    guard source.lowercased().hasPrefix("urn:btpk:") else { return }
+    guard let key = [UInt8](hexadecimal: source.dropFirst(9)), key.count == 32 else {
+      throw .invalidKey(source)
+    }
+    publicKey = key
   }
 
   private static func unescape(

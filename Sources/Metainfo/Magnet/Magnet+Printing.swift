@@ -7,6 +7,8 @@ extension Magnet: CustomStringConvertible {
     var parts: [String] = []
     if let hash = infoHashV1 { parts.append("xt=urn:btih:\(hash)") }
     if let hash = infoHashV2 { parts.append("xt=urn:btmh:1220\(hash)") }
+    if let publicKey { parts.append("xs=urn:btpk:\(publicKey.hexadecimal)") }
+    if publicKey != nil, !salt.isEmpty { parts.append("s=\(salt.hexadecimal)") }
     if let displayName { parts.append("dn=" + Self.escape(displayName)) }
     parts += trackers.map { "tr=" + Self.escape($0) }
     parts += webSeeds.map { "ws=" + Self.escape($0) }

@@ -1,16 +1,22 @@
 public import Digest
 
-/// A magnet link: the name of a torrent by its info-hashes (BEP 9, 52, 53).
+/// A magnet link: the name of a torrent by its info-hashes (BEP 9, 52, 53), or by its publisher's key (BEP 46).
 public struct Magnet: Sendable, Equatable {
   /// Bytes of a link at most.
   public static let maximumBytes = 64 << 10
   /// Trackers, web seeds, peers and ranges at most, each.
   public static let maximumCount = 500
+  /// Bytes of a salt at most (BEP 44).
+  static let maximumSalt = 64
 
   /// The SHA-1 of the info dictionary, if the link has it.
   public var infoHashV1: SHA1Digest?
   /// The SHA-256 of the info dictionary, if the link has it.
   public var infoHashV2: SHA256Digest?
+  /// The key of the publisher who says which torrent it is at present, 32 bytes (BEP 46).
+  public var publicKey: [UInt8]?
+  /// Which of the publisher's torrents it is; empty for the one without a salt.
+  public var salt: [UInt8] = []
   /// A name to show until the torrent is known; not safe as a file name.
   public var displayName: String?
   /// Addresses of trackers.

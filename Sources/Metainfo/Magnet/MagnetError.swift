@@ -6,6 +6,8 @@ public enum MagnetError: Error, Sendable, Equatable {
   case noInfoHash
   /// An info-hash that is neither 40 hexadecimal nor 32 base32 digits, or for v2 no SHA-256 multihash.
   case invalidInfoHash(String)
+  /// A publisher's key that is not 64 hexadecimal digits, or a salt that is not at most 128.
+  case invalidKey(String)
   /// Two different info-hashes of one version.
   case conflictingInfoHashes
   /// A `%` that is not followed by two hexadecimal digits, or bytes that are not UTF-8.
@@ -27,6 +29,7 @@ extension MagnetError: CustomStringConvertible {
     case .notAMagnet: "a magnet link begins with 'magnet:?'"
     case .noInfoHash: "the magnet link has no info-hash (xt=urn:btih:… or xt=urn:btmh:1220…)"
     case .invalidInfoHash(let text): "'\(text)' is not an info-hash"
+    case .invalidKey(let text): "'\(text)' is not a publisher's key or salt in hexadecimal digits"
     case .conflictingInfoHashes: "the magnet link has two different info-hashes of one version"
     case .invalidEscape(let text): "'\(text)' is not escaped properly"
     case .invalidPeer(let text): "'\(text)' is not a peer's address and port"

@@ -1,3 +1,4 @@
+import Bytes
 import Digest
 import JSON
 import Metainfo
@@ -14,6 +15,8 @@ struct MagnetReport {
     rows.add("Name", magnet.displayName)
     rows.add("Info-hash v1", magnet.infoHashV1?.description)
     rows.add("Info-hash v2", magnet.infoHashV2?.description)
+    rows.add("Publisher", magnet.publicKey?.hexadecimal)
+    rows.add("Salt", magnet.salt.isEmpty ? nil : magnet.salt.hexadecimal)
     rows.add("Trackers", magnet.trackers)
     rows.add("Web seeds", magnet.webSeeds)
     rows.add("Peers", magnet.peers)
@@ -28,6 +31,8 @@ struct MagnetReport {
       "name": magnet.displayName.map(JSONValue.string) ?? .null,
       "info_hash_v1": magnet.infoHashV1.map { .string($0.description) } ?? .null,
       "info_hash_v2": magnet.infoHashV2.map { .string($0.description) } ?? .null,
+      "public_key": magnet.publicKey.map { .string($0.hexadecimal) } ?? .null,
+      "salt": magnet.publicKey == nil ? .null : .string(magnet.salt.hexadecimal),
       "trackers": .array(magnet.trackers.map(JSONValue.string)),
       "web_seeds": .array(magnet.webSeeds.map(JSONValue.string)),
       "peers": .array(magnet.peers.map(JSONValue.string)),

@@ -6,28 +6,32 @@ import Encryption
 /// How a session finds and reaches peers: the options that `download` and `seed` share. One table is the
 /// source of parsing, help and documentation.
 struct NetworkOptions: Sendable {
-  static let parameters: [Parameter<Self>] = [
-    .option(
-      \.listen, "--listen", "-l", value: "address:port",
-      help: "Where to await peers. Without it, every address and the first free port from 6881."),
-    .option(\.peers, "--peer", value: "address:port", help: "A peer to connect to from the start."),
-    .option(
-      \.limitDown, "--limit-down", value: "rate",
-      help: "Receive at most so many bytes a second, such as 500K or 10M; all torrents together."),
-    .option(
-      \.limitUp, "--limit-up", value: "rate",
-      help: "Send at most so many bytes a second, such as 500K or 10M; all torrents together."),
-    .option(
-      \.encryption, "--encryption", value: "policy",
-      help: """
-        Whether what is spoken with peers is hidden: off, allow (where they ask for it), prefer, or require.
-        """),
-  ]
+  static let parameters: [Parameter<Self>] =
+    [
+      .option(
+        \.listen, "--listen", "-l", value: "address:port",
+        help: "Where to await peers. Without it, every address and the first free port from 6881."),
+      .option(\.peers, "--peer", value: "address:port", help: "A peer to connect to from the start."),
+      .option(
+        \.limitDown, "--limit-down", value: "rate",
+        help: "Receive at most so many bytes a second, such as 500K or 10M; all torrents together."),
+      .option(
+        \.limitUp, "--limit-up", value: "rate",
+        help: "Send at most so many bytes a second, such as 500K or 10M; all torrents together."),
+      .option(
+        \.encryption, "--encryption", value: "policy",
+        help: """
+          Whether what is spoken with peers is hidden: off, allow (where they ask for it), prefer, or require.
+          """),
+      .flag(\.usesDHT, "--no-dht", sets: false, help: "Neither look for peers nor be found in the DHT."),
+    ] + Parameter.group(\.dht, DHTEntry.parameters)
   var listen: [Endpoint] = []
   var peers: [Endpoint] = []
   var limitDown: ByteCount?
   var limitUp: ByteCount?
   var encryption = EncryptionPolicy.allow
+  var usesDHT = true
+  var dht = DHTEntry()
 
   /// The ports that BitTorrent programs traditionally use.
   private static let usualPorts: ClosedRange<UInt16> = 6881...6889
@@ -37,6 +41,7 @@ struct NetworkOptions: Sendable {
 
   /// Refuses what cannot be meant, such as rates at which nothing would ever arrive.
   func validate() throws(UsageProblem) {
+    try dht.validate()
     for (option, rate) in [("--limit-down", limitDown), ("--limit-up", limitUp)] {
       if let rate, rate.bytes < Self.lowestRate { throw UsageProblem("\(option): the lowest rate is 1K") }
     }
@@ -49,6 +54,7 @@ struct NetworkOptions: Sendable {
     configuration.downloadLimit = limitDown.map { Int($0.bytes) }
     configuration.uploadLimit = limitUp.map { Int($0.bytes) }
     configuration.encryption = encryption
+    configuration.dht = dht.configuration(listen: listen, isEnabled: usesDHT)
     configuration.diskThreads = max(2, Process.processors)
     if !listen.isEmpty {
       configuration.listen = listen
