@@ -1,12 +1,14 @@
 """A libtorrent client for the tests: seeds or downloads, makes torrents, and tells what one contains.
 
-    libtorrent_client.py run TORRENT|MAGNET --dir DIR --listen IP:PORT [--peer IP:PORT]... [--only FILE]... [--stock]
+    libtorrent_client.py run TORRENT|MAGNET --dir DIR --listen IP:PORT [--peer IP:PORT]... [--stock] [--encrypted]
+        [--only FILE]...
     libtorrent_client.py create PATH --format v1|v1-padded|v2|hybrid --piece-length N --output FILE [--tracker URL]
     libtorrent_client.py show TORRENT
     libtorrent_client.py strip TORRENT --output FILE
 
-`--only` names files to download by their number, and no others. `run` prints one word a line as things happen: `checked`, `finished` (all is on disk), or an error in
-words; it goes on until it is ended. `show` prints JSON. `strip` writes the torrent without its piece layers.
+`--only` names files to download by their number, and no others. `run` prints one word a line as things
+happen: `checked`, `finished` (all is on disk), or an error in words; it goes on until it is ended. `show`
+prints JSON. `strip` writes the torrent without its piece layers.
 """
 
 import argparse
@@ -34,7 +36,9 @@ def session(args):
         "alert_mask": (lt.alert.category_t.error_notification | lt.alert.category_t.status_notification
                        | lt.alert.category_t.storage_notification),
     }
-    if not args.stock:  # what a fresh installation does is to try an obfuscated handshake first
+    if args.encrypted:  # RC4 or nothing, both ways
+        settings.update({"in_enc_policy": 0, "out_enc_policy": 0, "allowed_enc_level": 2, "prefer_rc4": True})
+    elif not args.stock:  # what a fresh installation does is to try an obfuscated handshake first
         settings.update({"in_enc_policy": 2, "out_enc_policy": 2})
     return lt.session(settings)
 
@@ -108,6 +112,7 @@ def main():
     parser.add_argument("--peer", action="append", default=[])
     parser.add_argument("--only", action="append", type=int, default=[])
     parser.add_argument("--stock", action="store_true")
+    parser.add_argument("--encrypted", action="store_true")
     parser.add_argument("--format", choices=FORMATS, default="hybrid")
     parser.add_argument("--piece-length", type=int, default=0)
     parser.add_argument("--tracker")

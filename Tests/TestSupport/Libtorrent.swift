@@ -12,12 +12,15 @@ public final class Libtorrent: Client {
   private let process = Mutex<ChildProcess?>(nil)
 
   /// Prepares one; `peers` are told to it directly. With `stock`, it obfuscates its handshakes as it
-  /// does when nobody configures it. It downloads the files with the numbers `only`, all if there are none.
-  public init(on stage: Stage, peers: [TestAddress] = [], stock: Bool = false, only: [Int] = []) {
+  /// does when nobody configures it; with `encrypted`, it speaks to nobody who does not encrypt all. It
+  /// downloads the files with the numbers `only`, all if there are none.
+  public init(
+    on stage: Stage, peers: [TestAddress] = [], stock: Bool = false, encrypted: Bool = false, only: [Int] = []
+  ) {
     self.stage = stage
     options =
       peers.flatMap { ["--peer", $0.description] } + (stock ? ["--stock"] : [])
-      + only.flatMap { ["--only", "\($0)"] }
+      + (encrypted ? ["--encrypted"] : []) + only.flatMap { ["--only", "\($0)"] }
   }
 
   private static let python = "/usr/bin/python3"
