@@ -5,8 +5,7 @@ import EventLoop
 
 /// What the engine decides for each block: the picker, the depth of requests, the rates.
 enum Downloading {
-  static let all =
-    [picker(peers: 1), picker(peers: 10), picker(peers: 100), inSequence, deadlines] + [window, meter]
+  static let all = [picker(peers: 1), picker(peers: 10), picker(peers: 100)] + [window, meter]
 
   /// 1 GiB in pieces of 1 MiB; half of the peers are seeds, the others have three pieces of four. Each
   /// keeps up to 64 blocks requested and is topped up when a quarter of them has come, as in a torrent.
@@ -16,26 +15,6 @@ enum Downloading {
       swarm.run(16_384)
       return { count in swarm.run(count) }
     }
-  }
-
-  private static let inSequence = Benchmark(
-    "picker: a block in sequence, peers: 10", operations: 40_000, stepped: 64
-  ) {
-    var swarm = PickerSwarm(peers: 10)
-    swarm.isSequential()
-    swarm.run(16_384)
-    return { count in swarm.run(count) }
-  }
-
-  /// As with a reader: 32 pieces ahead of it have deadlines, all of them in danger.
-  private static let deadlines = Benchmark(
-    "picker: a block with a deadline, peers: 10", operations: 40_000, stepped: 64
-  ) {
-    var swarm = PickerSwarm(peers: 10)
-    swarm.run(16_384)
-    swarm.hurry(32)
-    swarm.run(4096)
-    return { count in swarm.run(count) }
   }
 
   private static let window = Benchmark("request window: a block", operations: 1_000_000, stepped: 32) {
@@ -79,8 +58,6 @@ private struct PickerSwarm {
   private var answered: [Int] = []
   private var others: [PeerSlot] = []
   private var turn = 0
-  /// Pieces that have deadlines.
-  private var urgent: [Deadline] = []
 
   init(peers: Int) {
     depth = max(16, min(64, 2048 / peers))
@@ -100,27 +77,6 @@ private struct PickerSwarm {
       asked.append([])
       answered.append(0)
     }
-  }
-
-  mutating func isSequential() { picker.options.isSequential = true }
-
-  /// From now on the first `count` missing pieces have deadlines.
-  mutating func hurry(_ count: Int) {
-    urgent = (0..<picker.geometry.pieceCount).filter { picker.missing[$0] }.prefix(count).map {
-      Deadline(time: Instant(nanoseconds: 0), piece: Int32($0))
-    }
-    picker.setDeadlines(urgent)
-  }
-
-  /// `piece` is here: the next one is wanted soon.
-  private mutating func goOn(after piece: Int) {
-    guard let index = urgent.firstIndex(where: { Int($0.piece) == piece }) else { return }
-    let last = urgent.reduce(0) { max($0, Int($1.piece)) }
-    guard let next = (last + 1..<picker.geometry.pieceCount).first(where: { picker.missing[$0] }) else {
-      return
-    }
-    urgent[index].piece = Int32(next)
-    picker.setDeadlines(urgent)
   }
 
   /// Receives `count` blocks and asks for as many.
@@ -147,7 +103,6 @@ private struct PickerSwarm {
       others.removeAll(keepingCapacity: true)
       if picker.received(block, from: PeerSlot(Int32(peer)), others: &others) == .completesPiece {
         picker.pieceVerified(Int(block.piece))
-        if !urgent.isEmpty { goOn(after: Int(block.piece)) }
       }
     }
     return count

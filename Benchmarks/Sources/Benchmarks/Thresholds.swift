@@ -21,8 +21,6 @@ struct Threshold {
     "frames: encode a request": Threshold(allocations: 0, retains: 0, instructions: 440),
     "picker: pick and receive a block, peers: 1": Threshold(allocations: 0, retains: 0.1, instructions: 800),
     "picker: pick and receive a block, peers: 10": Threshold(allocations: 0, retains: 0.1, instructions: 800),
-    "picker: a block in sequence, peers: 10": Threshold(allocations: 0, retains: 0.1, instructions: 800),
-    "picker: a block with a deadline, peers: 10": Threshold(allocations: 0.1, retains: 1, instructions: 2000),
     "picker: pick and receive a block, peers: 100": Threshold(
       allocations: 0, retains: 0.25, instructions: 1150),
     "request window: a block": Threshold(allocations: 0, retains: 0, instructions: 180),
