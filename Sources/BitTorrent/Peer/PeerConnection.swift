@@ -1,30 +1,36 @@
 import Addresses
 import Bytes
 import Digest
+import Encryption
 import EventLoop
 import Metainfo
 import PeerProtocol
 import PieceStorage
 
-/// One peer of one torrent over TCP. Confined to the torrent's loop.
+/// One peer of one torrent. Confined to the torrent's loop.
 ///
-/// Files: +Receiving (socket to messages), +Messages (what each message does), +Requests (what we ask
+/// Files: +Encryption (hiding it), +Receiving (socket to messages), +Messages (what each message does), +Requests (what we ask
 /// for), +Uploading (what is asked of us), +Sending (messages to socket), +Limits (waiting for a turn).
 final class PeerConnection: ReadinessHandler {
   /// How far the connection is.
   enum Phase {
-    case connecting, greeting, open, closed
+    case connecting, encrypting, greeting, open, closed
   }
 
   let torrent: Torrent
   let slot: PeerSlot
-  let descriptor: Int32
+  let stream: PeerStream
   let remote: Endpoint
   let isOutgoing: Bool
   /// Unlike a slot, never used again: names a sender after it has gone.
   let serial: UInt32
-  var watcher: SocketWatcher?
   var phase: Phase
+  /// Whether we begin with a key exchange, or came to the torrent after one.
+  let beginsEncrypted: Bool
+  /// The key exchange, while it lasts.
+  var initiator: MSEInitiator?
+  /// Whether all bytes are encrypted.
+  var isEncrypted = false
 
   // Who it is.
   var peerID: PeerID?
@@ -85,16 +91,17 @@ final class PeerConnection: ReadinessHandler {
   var writeStalledSince: Instant?
 
   init(
-    _ torrent: Torrent, slot: PeerSlot, serial: UInt32, descriptor: Int32, remote: Endpoint,
-    isOutgoing: Bool, wireHash: InfoHash, now: Instant
+    _ torrent: Torrent, slot: PeerSlot, serial: UInt32, stream: PeerStream, remote: Endpoint,
+    isOutgoing: Bool, wireHash: InfoHash, beginsEncrypted: Bool = false, now: Instant
   ) {
     self.torrent = torrent
     self.slot = slot
     self.serial = serial
-    self.descriptor = descriptor
+    self.stream = stream
     self.remote = remote
     self.isOutgoing = isOutgoing
     self.wireHash = wireHash
+    self.beginsEncrypted = beginsEncrypted
     phase = isOutgoing ? .connecting : .greeting
     listening = isOutgoing ? remote : nil
     has = Bitfield(count: torrent.info.pieceCount)
@@ -122,18 +129,18 @@ final class PeerConnection: ReadinessHandler {
   /// Its address for accounts: where it listens, else where it came from.
   var endpoint: Endpoint { listening ?? remote }
 
-  /// Watches the socket: for the end of connecting, or for the greeting.
+  /// Watches the stream: for the end of connecting, or for the greeting.
   func start(on loop: isolated Loop) -> Bool {
-    guard let watcher = loop.watcher(descriptor, self) else { return false }
-    self.watcher = watcher
-    watcher.watch(for: phase == .connecting ? .writable : .readable)
-    return true
+    stream.start(self, for: phase == .connecting ? .writable : .readable, on: loop)
   }
 
   func ready(_ events: Readiness, on loop: isolated Loop) {
     switch phase {
     case .connecting: finishConnecting(on: loop)
     case .closed: break
+    case .encrypting:
+      if events.contains(.writable) { flush(on: loop) }
+      if events.contains(.readable), phase == .encrypting { receiveEncryption(on: loop) }
     case .greeting, .open:
       if events.contains(.readable) { receive(on: loop) }
       if events.contains(.writable), phase != .closed { flush(on: loop) }
@@ -141,14 +148,15 @@ final class PeerConnection: ReadinessHandler {
   }
 
   private func finishConnecting(on loop: isolated Loop) {
-    guard TCP.connectError(descriptor) == 0 else {
+    guard stream.isConnected else {
       close(.connectFailed, on: loop)
       return
     }
-    phase = .greeting
     openedAt = loop.now
+    stream.watch(for: .readable)
+    if beginsEncrypted { return beginEncryption(on: loop) }
+    phase = .greeting
     sendHandshake(on: loop)
-    watcher?.watch(for: .readable)
   }
 
   /// Ends the connection. The torrent forgets it; idempotent.
@@ -156,9 +164,7 @@ final class PeerConnection: ReadinessHandler {
     guard phase != .closed else { return }
     let wasOpen = phase == .open
     phase = .closed
-    watcher?.close()
-    watcher = nil
-    TCP.close(descriptor)
+    stream.close()
     sendQueue.removeAll()
     uploads.removeAll()
     leaveLines(wasOpen: wasOpen)

@@ -1,4 +1,4 @@
-private import CSystem
+import Digest
 private import Glibc
 import PieceStorage
 
@@ -18,15 +18,24 @@ struct SendQueue {
 
   var isEmpty: Bool { byteCount == 0 }
 
+  /// Encrypts what is appended from now on.
+  var cipher: RC4?
+
   mutating func append(_ control: [UInt8]) {
     guard !control.isEmpty else { return }
     byteCount += control.count
-    parts.append(.control(control))
+    guard let cipher else { return parts.append(.control(control)) }
+    var hidden = control
+    cipher.apply(to: &hidden)
+    parts.append(.control(hidden))
   }
 
   mutating func append(_ blocks: PieceBuffer, byteCount count: Int) {
     guard count > 0 else { return }
     byteCount += count
+    if let cipher {
+      unsafe cipher.apply(to: UnsafeMutableRawBufferPointer(rebasing: blocks.memory[..<count]))
+    }
     parts.append(.blocks(blocks, byteCount: count))
   }
 
@@ -37,20 +46,22 @@ struct SendQueue {
     byteCount = 0
   }
 
-  /// Writes what the socket takes. The bytes written, or -1 with errno (also when it takes none).
-  mutating func write(to descriptor: Int32) -> Int {
+  /// Writes what the stream takes.
+  mutating func write(to stream: PeerStream) -> PeerStream.Moved {
     let most = 16
-    let count = unsafe withUnsafeTemporaryAllocation(of: iovec.self, capacity: most) { vectors in
+    let moved = unsafe withUnsafeTemporaryAllocation(of: iovec.self, capacity: most) {
+      vectors -> PeerStream.Moved in
       var used = 0
       for part in parts[first...].prefix(most) {
         let skip = used == 0 ? written : 0
         unsafe vectors[used] = Self.vector(part, skip: skip)
         used += 1
       }
-      return unsafe apus_send(descriptor, vectors.baseAddress, Int32(used))
+      guard let first = vectors.baseAddress else { return .none }
+      return unsafe stream.write(first, count: used)
     }
-    if count > 0 { advance(count) }
-    return count
+    if case .bytes(let count) = moved { advance(count) }
+    return moved
   }
 
   /// The arrays and buffers stay referenced by `parts` while the call lasts.

@@ -5,23 +5,23 @@ import PeerProtocol
 // What is asked of a torrent from outside, whether it is awake or not.
 extension TorrentSeat {
   /// A connection from outside, its handshake read.
-  func accept(_ descriptor: Int32, from remote: Endpoint, _ handshake: Handshake, on loop: isolated Loop) {
+  func accept(_ visitor: Visitor, on loop: isolated Loop) {
     if isReady {
-      torrent?.accept(descriptor, from: remote, handshake, on: loop)
+      torrent?.accept(visitor, on: loop)
       return
     }
     guard phase != .failed, phase != .stopping, phase != .ended, visitors.count < Self.visitorLimit,
-      past?.book.isBanned(remote) != true, context.connections.take()
+      past?.book.isBanned(visitor.remote) != true, context.connections.take()
     else {
-      TCP.close(descriptor)
+      visitor.dismiss()
       return
     }
-    visitors.append(Visitor(descriptor: descriptor, remote: remote, handshake: handshake))
+    visitors.append(visitor)
     wake(on: loop)
   }
 
   func dismissVisitors() {
-    for visitor in visitors { TCP.close(visitor.descriptor) }
+    for visitor in visitors { visitor.dismiss() }
     context.connections.giveBack(visitors.count)
     visitors = []
   }
@@ -64,7 +64,8 @@ extension TorrentSeat {
       piecesHave: Int(outline.piecesHave), wantedBytes: outline.wantedBytes, doneBytes: outline.doneBytes,
       downloaded: counters.downloaded, uploaded: counters.uploaded, wasted: counters.wasted,
       failedPieces: counters.failedPieces, checkedPieces: counters.checkedPieces, downRate: 0, upRate: 0,
-      peers: 0, seeds: 0, trackerMessage: past?.trackerMessage, peerTraffic: past?.traffic.gone ?? [])
+      peers: 0, seeds: 0, trackerMessage: past?.trackerMessage, peerTraffic: past?.traffic.gone ?? [],
+      endedConnections: counters.closesInWords)
   }
 
   // MARK: The end
