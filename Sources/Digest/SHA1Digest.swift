@@ -1,6 +1,6 @@
 // Digest: SHA-1 and SHA-256, one message at a time by libcrypto or many side by side (Lanes/), their digests as
-// small values, the Merkle trees of BEP 52, random bytes. May import Bytes; the only target that imports COpenSSL
-// and CLanes.
+// small values, the Merkle trees of BEP 52, the RC4 and the key exchange of encrypted peers, random bytes. May
+// import Bytes; the only target that imports COpenSSL and CLanes.
 
 public import Bytes
 
