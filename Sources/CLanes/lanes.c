@@ -116,6 +116,8 @@ static void run(
       algorithm->pair(state, one, two, at[one], at[two], least);
       next += 2;
     }
+#else
+    (void)has_pairs, (void)wide_from, (void)mask;
 #endif
     for (; next < count; next++) algorithm->single(state, active[next], at[active[next]], least);
     for (unsigned i = 0; i < count; i++) {

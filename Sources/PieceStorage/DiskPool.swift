@@ -13,16 +13,10 @@ public protocol DiskJob: AnyObject, Sendable {
 /// Jobs start in the order of their submission; with more than one thread they may end in another. Those
 /// that somebody waits for, such as reads for peers, overtake the others: a slow disk has a queue of writes
 /// that is seconds long. Pieces to be written take turns with the rest: a thread takes all that wait, up to 16,
-/// because hashing them side by side costs much less; while it has them the others leave it those that come,
-/// unless they are many or it takes long.
+/// because hashing them side by side costs much less. None waits for others to come.
 /// Unchecked `Sendable`: everything mutable is behind `lock`.
 @safe
 public final class DiskPool: @unchecked Sendable {
-  /// So many pieces fill the processor's lanes well enough.
-  private static let manyWrites = 8
-  /// So long one thread may have pieces before another helps, in nanoseconds.
-  private static let longWriting: UInt64 = 2_000_000
-
   private let lock: UnsafeMutablePointer<pthread_mutex_t>
   private let wakeUp: UnsafeMutablePointer<pthread_cond_t>
   private var urgent = JobQueue()
@@ -30,9 +24,6 @@ public final class DiskPool: @unchecked Sendable {
   private var writes = JobQueue()
   /// Whether the last of both was pieces: then one of the usual ones comes next.
   private var wasWrite = false
-  /// Threads that have pieces, and since when the last of them has.
-  private var writing = 0
-  private var writingSince: UInt64 = 0
   /// Whether the last job was an urgent one: then one of the others comes next, so that they never starve.
   private var wasUrgent = false
   private var background = JobQueue()
@@ -66,18 +57,19 @@ public final class DiskPool: @unchecked Sendable {
   public func submit(_ job: any DiskJob, isUrgent: Bool = false, isBackground: Bool = false) {
     unsafe pthread_mutex_lock(lock)
     if !stopping {
-      var isForAnyone = true
       if isUrgent {
         urgent.append(job)
       } else if isBackground {
         background.append(job)
       } else if job is PieceWrite {
         writes.append(job)
-        isForAnyone = mayTakeWrites
       } else {
         usual.append(job)
       }
-      if isForAnyone { wakeOne() }
+      if idle > 0 {
+        idle -= 1
+        unsafe pthread_cond_signal(wakeUp)
+      }
     }
     unsafe pthread_mutex_unlock(lock)
   }
@@ -106,16 +98,9 @@ public final class DiskPool: @unchecked Sendable {
   private func next(_ thread: DiskThread) -> (any DiskJob)? {
     unsafe pthread_mutex_lock(lock)
     defer { unsafe pthread_mutex_unlock(lock) }
-    if thread.isWriting {
-      thread.isWriting = false
-      writing -= 1
-    }
+    thread.isWriting = false
     while true {
-      if let job = take(thread) {
-        // This thread may have been the one to which the others left the pieces.
-        if mayTakeWrites { wakeOne() }
-        return job
-      }
+      if let job = take(thread) { return job }
       if stopping { return nil }
       if let job = background.removeFirst() { return job }
       // `idle` counts sleepers that nobody has signalled yet, so that no job wakes more than one.
@@ -131,29 +116,14 @@ public final class DiskPool: @unchecked Sendable {
       return job
     }
     wasUrgent = false
-    if !wasWrite || usual.isEmpty, mayTakeWrites { return takeWrites(thread) }
+    if !wasWrite || usual.isEmpty, let write = takeWrites(thread) { return write }
     wasWrite = false
-    return usual.removeFirst() ?? (mayTakeWrites ? takeWrites(thread) : urgent.removeFirst())
-  }
-
-  private func wakeOne() {
-    guard idle > 0 else { return }
-    idle -= 1
-    unsafe pthread_cond_signal(wakeUp)
-  }
-
-  /// Whether a thread that is free should take pieces, or leave them to one that has some.
-  private var mayTakeWrites: Bool {
-    guard !writes.isEmpty else { return false }
-    return writing == 0 || writes.count >= Self.manyWrites || now() - writingSince > Self.longWriting
-      || stopping
+    return usual.removeFirst()
   }
 
   private func takeWrites(_ thread: DiskThread) -> (any DiskJob)? {
     guard let first = writes.removeFirst() else { return nil }
     wasWrite = true
-    writing += 1
-    writingSince = now()
     thread.isWriting = true
     var next: (any DiskJob)? = first
     while let write = next {
@@ -162,20 +132,13 @@ public final class DiskPool: @unchecked Sendable {
     }
     return first
   }
-
-  /// Nanoseconds of a clock that is never set.
-  private func now() -> UInt64 {
-    var time = timespec()
-    unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
-  }
 }
 
 /// A ring of jobs that grows and keeps its memory.
 private struct JobQueue {
   private var slots: [(any DiskJob)?] = []
   private var first = 0
-  private(set) var count = 0
+  private var count = 0
 
   var isEmpty: Bool { count == 0 }
 

@@ -12,7 +12,7 @@ public final class DiskThread {
   let hasher = PieceHasher()
   /// Pieces that it took from the queue together, but for those that are done with. Keeps its memory.
   var writes: [PieceWrite?] = []
-  /// Whether the pool counts it among the threads that have pieces.
+  /// Whether `writes` is what it runs next.
   var isWriting = false
   let vectors: UnsafeMutableBufferPointer<iovec>
 
