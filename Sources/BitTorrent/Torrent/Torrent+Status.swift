@@ -20,6 +20,8 @@ extension Torrent {
         moved.append(mine)
       }
     }
+    // Files that became wanted are there once their bytes have moved.
+    let state = self.state == .seeding && !change.isOver ? .downloading : self.state
     return TorrentStatus(
       name: info.name, infoHash: info.infoHash, state: state, pieces: info.pieceCount,
       piecesHave: durable.ones, wantedBytes: selection.wantedBytes, doneBytes: selection.doneBytes,
