@@ -25,6 +25,8 @@ final class DHTService: DatagramReceiver {
   private var isSettling = false
   private var isSaving = false
   private(set) var isReady = false
+  /// Whether it has started and not been stopped.
+  var isRunning: Bool { timer != nil }
 
   var swarms: [InfoHash: AnnouncedSwarm] = [:]
   var alarms: AlarmWheel<InfoHash>

@@ -9,7 +9,7 @@ struct DHTStateFile: Sendable {
 
   /// What the file has; `nil` if there is none that is whole.
   func load() -> DHTState? {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }
     var bytes = [UInt8](repeating: 0, count: DHTState.maximumBytes + 1)
@@ -30,17 +30,17 @@ struct DHTStateFile: Sendable {
     let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
     if !folder.isEmpty { makeFolder(folder) }
     let temporary = "\(path).\(getpid()).new"
-    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    let descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
     guard descriptor >= 0 else { return false }
     let bytes = state.file
     let written = unsafe bytes.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) }
     let isWhole = written == bytes.count && fsync(descriptor) == 0
     close(descriptor)
-    guard isWhole, rename(temporary, path) == 0 else {
-      unlink(temporary)
+    guard isWhole, unsafe rename(temporary, path) == 0 else {
+      unsafe unlink(temporary)
       return false
     }
-    let parent = open(folder.isEmpty ? "/" : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    let parent = unsafe open(folder.isEmpty ? "/" : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     if parent >= 0 {
       fsync(parent)
       close(parent)
@@ -52,7 +52,7 @@ struct DHTStateFile: Sendable {
     var end = path.startIndex
     while end < path.endIndex {
       end = path[path.index(after: end)...].firstIndex(of: "/") ?? path.endIndex
-      mkdir(String(path[..<end]), 0o700)
+      unsafe mkdir(String(path[..<end]), 0o700)
     }
   }
 }
