@@ -53,7 +53,7 @@ extension AnnounceReply {
     take(Endpoint(address, port: port))
   }
 
-  private mutating func take(_ endpoint: Endpoint) {
+  mutating func take(_ endpoint: Endpoint) {
     guard endpoint.port != 0, !endpoint.address.isUnspecified, !endpoint.address.isMulticast,
       peersV4.count / 6 + peersV6.count / 18 < Self.maximumPeers
     else { return }

@@ -7,6 +7,7 @@ extension TrackerList {
     for index in trackers.indices {
       trackers[index].isStarted = false
       trackers[index].isBusy = false
+      trackers[index].isOverdue = false
       trackers[index].owesCompleted = false
     }
   }
@@ -39,12 +40,24 @@ extension TrackerList {
 
   /// What to do now. Empty if nothing is due.
   public mutating func next(now: Double) -> [Action] {
-    guard phase == .running, !isBusy, now >= due else { return [] }
+    guard phase == .running, now >= due else { return [] }
+    for index in trackers.indices
+    where trackers[index].isBusy && now >= trackers[index].askedAt + limits.hesitation {
+      trackers[index].isOverdue = true
+    }
+    guard patienceEnds == nil else { return [] }
     guard let index = candidate(now: now) else {
-      due = trackers.reduce(.infinity) { min($0, $1.blockedUntil) }
+      due = trackers.lazy.filter { !$0.isBusy }.map(\.blockedUntil).min() ?? .infinity
       return []
     }
-    return [send(event(for: index), to: index)]
+    return [send(event(for: index), to: index, now: now)]
+  }
+
+  /// The announce to that tracker that is under way has not been sent yet, for reasons that are not the
+  /// tracker's: its time begins now.
+  public mutating func waits(_ index: Index, now: Double) {
+    guard trackers.indices.contains(index), trackers[index].isBusy, !trackers[index].isOverdue else { return }
+    trackers[index].askedAt = now
   }
 
   /// Leaves the swarm: what is under way is given up, `stopped` goes to each tracker that knows the
@@ -54,10 +67,12 @@ extension TrackerList {
     var actions: [Action] = []
     due = .infinity
     for index in trackers.indices {
-      let mayKnow = trackers[index].isStarted || trackers[index].isBusy
-      if trackers[index].isBusy { actions.append(.cancel(index)) }
+      let tracker = trackers[index]
+      // Who is silent would only be waited for.
+      let mayKnow = tracker.isStarted || tracker.isBusy && !tracker.isOverdue
+      if tracker.isBusy { actions.append(.cancel(index)) }
       trackers[index].isBusy = false
-      if mayKnow { actions.append(send(.stopped, to: index)) }
+      if mayKnow { actions.append(send(.stopped, to: index, now: tracker.askedAt)) }
     }
     phase = isBusy ? .stopping : .idle
     return actions
@@ -65,8 +80,12 @@ extension TrackerList {
 
   /// The first in order that may be asked now; one that is owed `completed` goes first.
   private func candidate(now: Double) -> Index? {
-    if let current, trackers[current].owesCompleted, trackers[current].blockedUntil <= now { return current }
-    return tiers.joined().first { trackers[$0].blockedUntil <= now }
+    if let current, trackers[current].owesCompleted, mayAsk(current, now: now) { return current }
+    return tiers.joined().first { mayAsk($0, now: now) }
+  }
+
+  private func mayAsk(_ index: Index, now: Double) -> Bool {
+    !trackers[index].isBusy && trackers[index].blockedUntil <= now
   }
 
   private func event(for index: Index) -> AnnounceEvent {
@@ -76,8 +95,10 @@ extension TrackerList {
     return isPartialSeed && !isComplete ? .paused : .regular
   }
 
-  private mutating func send(_ event: AnnounceEvent, to index: Index) -> Action {
+  private mutating func send(_ event: AnnounceEvent, to index: Index, now: Double) -> Action {
     trackers[index].isBusy = true
+    trackers[index].isOverdue = false
+    trackers[index].askedAt = now
     trackers[index].sent = event
     trackers[index].sentComplete = isComplete
     return .announce(index, url: trackers[index].url, event: event)

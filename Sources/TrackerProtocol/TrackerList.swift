@@ -4,8 +4,9 @@ public import Addresses
 ///
 /// Sans-I/O: `now` is in seconds of any monotonic clock, randomness comes from the caller's generator.
 /// The owner calls `next` when `deadline` has come or anything was reported, carries out the actions,
-/// and reports each announce once with `succeeded` or `failed`. One announce is under way at a time,
-/// but for `stopped`, which goes to all at once.
+/// and reports each announce once with `succeeded` or `failed`. One announce is under way at a time, but for
+/// `stopped`, which goes to all at once, and for trackers that take long: whoever has not answered within
+/// `TrackerListLimits.hesitation` holds up nobody, the next one is asked beside it.
 public struct TrackerList: Sendable {
   /// Names a tracker of the list: its place in the order that it was given in.
   public typealias Index = Int
@@ -32,12 +33,20 @@ public struct TrackerList: Sendable {
     public internal(set) var reply: AnnounceReply?
     /// Whether an announce to it is under way.
     public internal(set) var isBusy = false
+    /// Whether the announce under way has taken so long that nobody waits for it.
+    public internal(set) var isOverdue = false
     /// Whether it has acknowledged `started` and knows the client.
     public internal(set) var isStarted = false
 
+    /// Families that it has answered over: who leaves says so over each of them.
+    public internal(set) var answersOver: TrackerFamilies = []
+    /// Families that it was found to have no address of, until it fails.
+    public internal(set) var lacks: TrackerFamilies = []
+
     /// Not to be asked before this moment; infinite after `retry in: never`.
     var blockedUntil = -Double.infinity
-    /// The last acknowledged announce.
+    /// The last announce, and the last that was acknowledged.
+    var askedAt = -Double.infinity
     var answeredAt = -Double.infinity
     /// What it was last sent, and whether that said that the download was complete.
     var sent = AnnounceEvent.regular
@@ -45,6 +54,8 @@ public struct TrackerList: Sendable {
     /// It knows the client as a leech.
     var knowsLeech = false
     var owesCompleted = false
+
+    var isUDP: Bool { url.prefix { $0 != ":" }.lowercased() == "udp" }
 
     /// What it gave to be sent back with every announce.
     public var trackerID: [UInt8]? { reply?.trackerID }
@@ -97,7 +108,14 @@ public struct TrackerList: Sendable {
 
   /// When to call `next` again, if nothing happens before; infinite if there is nothing to wait for.
   public var deadline: Double {
-    phase == .running && !isBusy ? due : .infinity
+    guard phase == .running else { return .infinity }
+    guard trackers.contains(where: { !$0.isBusy }) else { return trackers.isEmpty ? due : .infinity }
+    return max(due, patienceEnds ?? due)
+  }
+
+  /// When the tracker that is waited for has taken so long that the next one is asked; `nil` if none is.
+  var patienceEnds: Double? {
+    trackers.lazy.filter { $0.isBusy && !$0.isOverdue }.map { $0.askedAt + limits.hesitation }.max()
   }
 
   /// Whether every `stopped` has been answered or has failed, or none was needed.
@@ -108,7 +126,7 @@ public struct TrackerList: Sendable {
   public var owesCompletion: Bool {
     guard isComplete, phase == .running else { return false }
     return trackers.contains { tracker in
-      tracker.failures == 0
+      tracker.failures == 0 && !tracker.isOverdue
         && (tracker.owesCompleted || tracker.isBusy && (tracker.sent == .completed || !tracker.sentComplete))
     }
   }
@@ -119,17 +137,21 @@ public struct TrackerList: Sendable {
 /// Bounds of a `TrackerList`; times in seconds.
 public struct TrackerListLimits: Sendable {
   /// URL schemes that the owner can announce to.
-  public var schemes: Set<String> = ["http", "https"]
+  public var schemes: Set<String> = ["http", "https", "udp"]
   /// Trackers beyond this number are left out.
   public var maximumTrackers = 100
   /// Intervals that trackers ask for are brought into this range.
   public var interval: ClosedRange<Double> = 5...86_400
   /// Early announces keep this distance where a tracker names no `min interval`.
   public var minimumInterval = 60.0
-  /// The pause after the first failure of a tracker; doubled with each further one.
+  /// How long a tracker may take before the next one is asked beside it.
+  public var hesitation = 2.0
+  /// The pause after the first failure of an HTTP tracker; doubled with each further one.
   public var firstBackOff = 5.0
+  /// The same for a UDP tracker: BEP 15's 15·2ⁿ s.
+  public var firstBackOffUDP = 15.0
   /// The longest pause after a failure.
-  public var maximumBackOff = 3600.0
+  public var maximumBackOff = 3840.0
 
   /// The defaults.
   public init() {}

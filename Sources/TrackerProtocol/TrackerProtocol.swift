@@ -1,5 +1,5 @@
 // TrackerProtocol: what clients and trackers say to each other over HTTP (BEP 3, 7, 21, 23, 24, 31,
-// 48) and when a client says it (BEP 12). Sans-I/O: no sockets, no clock, no randomness of its own.
+// 48) and UDP (BEP 15, 41) and when a client says it (BEP 12). Sans-I/O: no sockets, no clock, no randomness of its own.
 // May import Bytes, Digest, Bencode and Addresses.
 
 /// Why a client announces (BEP 3, BEP 21).
@@ -16,6 +16,20 @@ public enum AnnounceEvent: String, Sendable, CaseIterable {
   case paused
 }
 
+/// Families of IP addresses.
+public struct TrackerFamilies: OptionSet, Sendable {
+  /// A bit a family.
+  public let rawValue: UInt8
+
+  /// Families by their bits.
+  public init(rawValue: UInt8) { self.rawValue = rawValue }
+
+  /// IPv4.
+  public static let v4 = TrackerFamilies(rawValue: 1)
+  /// IPv6.
+  public static let v6 = TrackerFamilies(rawValue: 2)
+}
+
 /// When a tracker that refused wants to be asked again (BEP 31).
 public enum RetryIn: Sendable, Equatable {
   /// Not before this many minutes have passed.
@@ -30,6 +44,8 @@ public enum TrackerFault: Error, Sendable, Equatable, CustomStringConvertible {
   case refused(reason: String, retryIn: RetryIn?)
   /// The answer is not what BEP 3 or BEP 48 describes; the text says what is wrong with it.
   case malformed(String)
+  /// Nothing came within the time that it had.
+  case unanswered
 
   /// One line for people.
   public var description: String {
@@ -39,6 +55,7 @@ public enum TrackerFault: Error, Sendable, Equatable, CustomStringConvertible {
       "the tracker refused: \(reason) (asks to be tried again in \(minutes) min)"
     case .refused(let reason, .never): "the tracker refused: \(reason) (asks not to be tried again)"
     case .malformed(let what): "the tracker's answer is malformed: \(what)"
+    case .unanswered: "no answer in time"
     }
   }
 }

@@ -83,7 +83,7 @@ struct TrackerListTests {
       now = list.deadline
     }
     for (index, pause) in pauses.enumerated() {
-      let nominal = min(5 * Double(1 << index), 3600)
+      let nominal = min(5 * Double(1 << index), 3840)
       #expect(pause >= nominal * 0.75 && pause <= nominal * 1.25)
     }
     #expect(Set(pauses.suffix(4)).count == 4)
@@ -256,7 +256,7 @@ struct TrackerListTests {
   @Test("Other schemes, repetitions and floods are left out; no tracker is no work")
   mutating func filtered() {
     let tiers = [["udp://a", "HTTP://b", "http://c", "http://c"], ["wss://d"], ["junk", ""]]
-    #expect(list(tiers).trackers.map(\.url) == ["HTTP://b", "http://c"])
+    #expect(list(tiers).trackers.map(\.url) == ["udp://a", "HTTP://b", "http://c"])
     #expect(list([(0..<500).map { "http://\($0)" }]).trackers.count == 100)
     var none = list([])
     #expect(none.next(now: 0) == [])
@@ -289,6 +289,71 @@ struct TrackerListTests {
         if list.deadline > now { now = min(list.deadline, now + 30) }
       }
       #expect(announces > 0 && now > 0)
+    }
+  }
+
+  @Test("A silent tracker holds the next one up for two seconds, and so does every other silent one")
+  mutating func silence() {
+    let urls = (0..<20).map { ["udp://dead\($0):1"] } + [["udp://alive:1"]]
+    var list = list(urls)
+    var asked: [(index: Int, at: Double)] = []
+    var now = 0.0
+    while asked.last?.index != 20, now < 1000 {
+      for case .announce(let index, _, _) in list.next(now: now) { asked.append((index, now)) }
+      now = list.deadline
+    }
+    #expect(asked.map(\.index) == Array(0...20))
+    #expect(asked.last?.at == 40)
+    list.succeeded(20, reply, now: 40.1)
+    #expect(list.deadline == 1840.1)
+    // The silent ones fail later: the next announce comes in its time all the same.
+    for index in 0..<20 {
+      list.failed(index, "no answer in time", now: 54, using: &generator)
+      #expect(list.next(now: 54) == [])
+    }
+    #expect(list.deadline == 1840.1)
+    #expect(!list.owesCompletion)
+    // Nobody says goodbye to those that never answered.
+    #expect(list.stop() == [.announce(20, url: "udp://alive:1", event: .stopped)])
+  }
+
+  @Test("A tracker that answers late is still heard, and then both are told of the end")
+  mutating func lateAnswer() {
+    var list = list([["http://slow"], ["http://fast"]])
+    _ = list.next(now: 0)
+    #expect(list.deadline == 2)
+    #expect(list.next(now: 1.9) == [])
+    #expect(list.next(now: 2) == [.announce(1, url: "http://fast", event: .started)])
+    #expect(list.trackers[0].isOverdue && list.deadline == .infinity)
+    list.succeeded(1, reply, now: 2.1)
+    list.succeeded(0, reply, now: 5)
+    #expect(list.current == 0 && list.deadline == 1805)
+    #expect(Set(list.stop().map { "\($0)" }).count == 2)
+  }
+
+  @Test("One that waits for its turn at a busy host is not taken for silent; leaving tells no silent one")
+  mutating func waits() {
+    var list = list([["http://a"], ["http://b"]])
+    _ = list.next(now: 0)
+    for now in 1...10 {
+      list.waits(0, now: Double(now))
+      #expect(list.next(now: Double(now)) == [])
+    }
+    #expect(list.next(now: 12) == [.announce(1, url: "http://b", event: .started)])
+    #expect(list.stop() == [.cancel(0), .cancel(1), .announce(1, url: "http://b", event: .stopped)])
+  }
+
+  @Test("The pauses of a UDP tracker are 15·2ⁿ s, up to 3840 s, with jitter")
+  mutating func backOffOverUDP() {
+    var list = list([["udp://a:1"]])
+    var now = 0.0
+    for failure in 0..<12 {
+      #expect(list.next(now: now).count == 1)
+      list.failed(0, "no answer in time", now: now, using: &generator)
+      #expect(list.next(now: now) == [])
+      let nominal = 15 * Double(1 << min(failure, 8))
+      #expect(list.deadline - now >= nominal * 0.75 && list.deadline - now <= nominal * 1.25)
+      now = list.deadline
     }
   }
 }

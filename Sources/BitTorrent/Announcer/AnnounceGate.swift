@@ -12,6 +12,9 @@ final class AnnounceGate {
     var burst = 50.0
     /// Announces that may begin in each second after that.
     var perSecond = 50.0
+    /// Seconds without a word of a host that is being asked, after which nobody waits for its turn there
+    /// before it asks another tracker.
+    var silence = 2.0
   }
 
   /// One announce, waiting or under way.
@@ -46,6 +49,8 @@ final class AnnounceGate {
   /// What goes to one host.
   private final class Lane {
     var running = 0
+    /// When somebody last heard of the host, or began to wait for that.
+    var heard: Instant
     var tokens: Double
     var refilled: Instant
     var waiting = Row()
@@ -55,6 +60,7 @@ final class AnnounceGate {
     init(tokens: Double, now: Instant) {
       self.tokens = tokens
       refilled = now
+      heard = now
     }
 
     /// The next that may begin; those that were given up are dropped on the way.
@@ -90,17 +96,34 @@ final class AnnounceGate {
   func enter(
     _ url: String, isLast: Bool, on loop: isolated Loop, start: @escaping (isolated Loop) -> Void
   ) -> Ticket {
-    let ticket = Ticket(Self.host(of: url), start)
+    let ticket = prepare(url, start: start)
+    enter(ticket, isLast: isLast, on: loop)
+    return ticket
+  }
+
+  /// A ticket to enter with.
+  func prepare(_ url: String, start: @escaping (isolated Loop) -> Void) -> Ticket {
+    Ticket(Self.host(of: url), start)
+  }
+
+  /// See `enter` above; the ticket is a new one.
+  func enter(_ ticket: Ticket, isLast: Bool, on loop: isolated Loop) {
     let lane = lanes[ticket.host] ?? Lane(tokens: limits.burst, now: loop.now)
     lanes[ticket.host] = lane
     if isLast { lane.leaving.append(ticket) } else { lane.waiting.append(ticket) }
     waiting += 1
     advance(ticket.host, on: loop)
-    return ticket
   }
 
-  /// The announce has ended, or is given up. Idempotent.
-  func leave(_ ticket: Ticket, on loop: isolated Loop) {
+  /// Whether an announce waits for nothing but its turn: those before it are being answered.
+  func isMoving(_ ticket: Ticket, on loop: isolated Loop) -> Bool {
+    guard ticket.start != nil, let lane = lanes[ticket.host] else { return false }
+    return lane.running == 0 || loop.now.seconds(since: lane.heard) < limits.silence
+  }
+
+  /// The announce has ended, or is given up; `isAnswered` if the host said anything. Idempotent.
+  func leave(_ ticket: Ticket, isAnswered: Bool = false, on loop: isolated Loop) {
+    if isAnswered { lanes[ticket.host]?.heard = loop.now }
     if ticket.isRunning {
       ticket.isRunning = false
       running -= 1
@@ -126,6 +149,7 @@ final class AnnounceGate {
     lane.refilled = now
     // What starts may end at once and come back here.
     while let ticket = lane.next(limits) {
+      if lane.running == 0 { lane.heard = now }
       lane.running += 1
       waiting -= 1
       running += 1

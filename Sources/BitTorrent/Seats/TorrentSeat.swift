@@ -85,6 +85,8 @@ final class TorrentSeat: AnnouncerOwner {
     setAlarm(on: loop)
   }
 
+  func announceEnded(on loop: isolated Loop) { setAlarm(on: loop) }
+
   func announcerStopped(on loop: isolated Loop) {
     if phase == .stopping { endIfQuiet(on: loop) }
   }

@@ -33,6 +33,10 @@ final class LoopContext: DeferredWork {
   let listeningPort: UInt16
   /// The way to the session's part in the DHT, if it has one.
   var dht: DHTLink?
+  /// The way to the session's client of UDP trackers, if it has a UDP port.
+  var udpTrackers: UDPTrackerLink?
+  /// Where the session listens.
+  var listening: [Endpoint] = []
   /// Connections of all torrents of the session, half-open ones and those that wait for their torrent
   /// included.
   let connections: ConnectionPermits

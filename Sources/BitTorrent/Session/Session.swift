@@ -23,6 +23,8 @@ public final class Session: Sendable {
   let ports: [Confined<DatagramPort>]
   /// The session's part in the DHT; `nil` if it has none.
   public let dht: DHTHandle?
+  /// The session's client of UDP trackers; `nil` if it has no UDP port.
+  let udpTrackers: UDPTrackerLink?
   let registry = TorrentRegistry()
   private let life = Mutex(Life())
 
@@ -71,9 +73,28 @@ public final class Session: Sendable {
       }
     }
     dht = await Self.joinDHT(configuration.dht, ports: ports, context: loops[0])
-    if let dht {
-      let link = DHTLink(service: dht.service)
-      for context in loops { await context.loop.perform { loop in context.value(on: loop).dht = link } }
+    udpTrackers = await Self.makeTrackerClient(ports, context: loops[0])
+    let (link, trackers, bound) = (dht.map { DHTLink(service: $0.service) }, udpTrackers, listening)
+    for context in loops {
+      await context.loop.perform { loop in
+        let context = context.value(on: loop)
+        context.dht = link
+        context.udpTrackers = trackers
+        context.listening = bound
+      }
+    }
+  }
+
+  /// A client of UDP trackers at the session's UDP ports.
+  private static func makeTrackerClient(
+    _ ports: [Confined<DatagramPort>], context: Confined<LoopContext>
+  ) async -> UDPTrackerLink? {
+    guard !ports.isEmpty else { return nil }
+    return await context.loop.perform { loop in
+      let names = TrackerNames(fixed: context.value(on: loop).configuration.trackerAddresses)
+      let service = UDPTrackerService(ports.map { $0.value(on: loop) }, names: names)
+      service.start(on: loop)
+      return UDPTrackerLink(service: Confined(service, on: loop))
     }
   }
 
@@ -163,7 +184,6 @@ public final class Session: Sendable {
     if let service = dht?.service {
       await service.loop.perform { loop in service.value(on: loop).stop(on: loop) }
     }
-    for port in ports { await port.loop.perform { loop in port.value(on: loop).close(on: loop) } }
     let seats = registry.removeAll()
     await withTaskGroup { group in
       for context in loops {
@@ -178,6 +198,11 @@ public final class Session: Sendable {
         }
       }
     }
+    // UDP trackers have heard the goodbyes by now.
+    if let service = udpTrackers?.service {
+      await service.loop.perform { loop in service.value(on: loop).stop(on: loop) }
+    }
+    for port in ports { await port.loop.perform { loop in port.value(on: loop).close(on: loop) } }
     disk.stop()
     for context in loops {
       await context.loop.perform { loop in context.value(on: loop).close(on: loop) }

@@ -42,6 +42,8 @@ public struct SessionConfiguration: Sendable {
 
   /// Seconds without a peer after which a torrent of a batch that had some rests.
   var restAfter = 30.0
+  /// Addresses of UDP trackers whose names are not looked up.
+  var trackerAddresses: [String: [IPAddress]] = [:]
   /// How announces are spread out.
   var announces = AnnounceGate.Limits()
 

@@ -195,6 +195,8 @@ extension Torrent {
     stopIfQuiet(on: loop)
   }
 
+  func announceEnded(on loop: isolated Loop) {}
+
   func announcerStopped(on loop: isolated Loop) {
     if isStopping { stopIfQuiet(on: loop) }
   }
