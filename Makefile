@@ -7,6 +7,7 @@ ROUNDS ?= 5
 ONLY ?=
 PEERS ?= 50
 SEEDS ?= 1000
+MINUTES ?= 60
 
 SWIFT ?= swift
 SOURCES := Package.swift $(wildcard Sources Tests Fuzz/Package.swift Fuzz/Sources Benchmarks/Package.swift \
@@ -46,10 +47,11 @@ bench: build ## measure beside others with the kit in BENCH_KIT=../shared/bench;
 bench-micro: setup ## measure single parts: times, allocations, retains, instructions; ONLY=text
 	@scripts/bench-micro --only "$(ONLY)"
 
-simulate: ## run 1,000 peers, then SEEDS=1000 seeds of PEERS=50, in virtual time; ONLY=text
+simulate: ## run 1,000 peers, then SEEDS=1000 seeds of PEERS=50, for MINUTES=60 at most; ONLY=text
 	@$(SWIFT) build --package-path Simulation -c release -Xswiftc -enable-testing
 	@Simulation/.build/release/simulate --peers 1000 --only "$(ONLY)"
-	@Simulation/.build/release/simulate --peers $(PEERS) --seeds $(SEEDS) --only "$(ONLY)"
+	@Simulation/.build/release/simulate --peers $(PEERS) --seeds $(SEEDS) --only "$(ONLY)" \
+	  --minutes $(MINUTES)
 
 crash-test: setup ## kill a downloader N=25 times, until the download is done
 	@scripts/crash-test $(N)
