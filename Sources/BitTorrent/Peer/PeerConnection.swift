@@ -69,6 +69,8 @@ final class PeerConnection: ReadinessHandler {
   // Bytes on the way.
   var partial = PartialMessage()
   var control: [UInt8] = []
+  /// Whether `control` has messages about blocks that wait: they may not overtake these.
+  var isControlInOrder = false
   var sendQueue = SendQueue()
   var isFlushScheduled = false
 
@@ -80,8 +82,8 @@ final class PeerConnection: ReadinessHandler {
   var unrequested = 0
   var rejects = 0
   var leafReads = 0
-  var unchokedAt: Instant?
-  var uploadedAtUnchoke: Int64 = 0
+  /// When it was unchoked or given blocks, the later; `nil` while it is choked.
+  var servedAt: Instant?
   var protocolComplaints = 0
   var openedAt: Instant
   var lastReceived: Instant
