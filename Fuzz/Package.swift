@@ -5,7 +5,8 @@ import PackageDescription
 // library never see it. Built and run by scripts/fuzz.
 
 let targets = [
-  "FuzzBencode", "FuzzMagnet", "FuzzMetainfo", "FuzzPeerWire", "FuzzTrackerQuery", "FuzzTrackerReply",
+  "FuzzBencode", "FuzzLocalDiscovery", "FuzzMagnet", "FuzzMetadata", "FuzzMetainfo", "FuzzPeerExchange",
+  "FuzzPeerWire", "FuzzTrackerQuery", "FuzzTrackerReply",
 ]
 
 let rooms: [Target.Dependency] = ["Bencode", "Metainfo", "PeerProtocol", "TrackerProtocol"].map {

@@ -73,6 +73,10 @@ final class PeerConnection: ReadinessHandler {
   var unrequested = 0
   var rejects = 0
   var leafReads = 0
+  var metadataAllowance: MetadataAllowance?
+  var exchange = PeerExchange()
+  /// What was new the last time that it was told.
+  var exchangeVersion: UInt32 = 0
   var unchokedAt: Instant?
   var uploadedAtUnchoke: Int64 = 0
   var protocolComplaints = 0

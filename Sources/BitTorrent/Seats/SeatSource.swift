@@ -24,6 +24,7 @@ struct TorrentOutline: Sendable {
   var piecesHave: Int32 = 0
   var wantedBytes: Int64
   var doneBytes: Int64 = 0
+  var isPrivate = false
 
   init(_ info: Info) {
     name = info.name
@@ -31,6 +32,7 @@ struct TorrentOutline: Sendable {
     secondHash = info.infoHashes.dropFirst().first
     pieces = Int32(info.pieceCount)
     wantedBytes = info.contentLength
+    isPrivate = info.isPrivate
   }
 
   /// Everything is here.

@@ -30,6 +30,8 @@ final class LoopContext: DeferredWork {
   /// What we call ourselves, and the port that we are at, for trackers and peers; 0 if at none.
   let peerID: PeerID
   let listeningPort: UInt16
+  /// The local network; `nil` if it is left alone.
+  var neighbours: Confined<LocalNeighbours>?
   /// Connections of all torrents, half-open ones and those that wait for their torrent included.
   var connections = 0
   /// Torrents that are awake: those that the clock ticks for.
@@ -67,6 +69,11 @@ final class LoopContext: DeferredWork {
     pieces = PieceBufferPool(limit: configuration.pendingPieceBytes)
     uploads = PieceBufferPool(limit: configuration.uploadBytes)
     limits = LoopLimits(configuration, on: loop)
+  }
+
+  /// Whether an endpoint is one that we listen at, as far as that is known without asking the system.
+  func isOurs(_ endpoint: Endpoint) -> Bool {
+    endpoint.port == listeningPort && configuration.listen.contains { $0.address == endpoint.address }
   }
 
   /// Takes a torrent in; its clock starts.

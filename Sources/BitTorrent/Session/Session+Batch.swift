@@ -116,6 +116,7 @@ extension LoopContext {
       return BatchFault(number: survey.number, description: "\(outline.name) is in this session already")
     }
     seat.wasComplete = isComplete
+    if isComplete, !outline.isPrivate { announceLocally(outline.infoHashes) }
     if !isComplete {
       note(seat)
       queue(seat, on: loop)

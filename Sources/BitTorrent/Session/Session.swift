@@ -21,6 +21,8 @@ public final class Session: Sendable {
   private let listeners: [Confined<Listener>]
   /// The UDP sockets, on the first loop, beside the listeners.
   let ports: [Confined<DatagramPort>]
+  /// The local network, on the first loop; `nil` if it is left alone.
+  private let neighbours: Confined<LocalNeighbours>?
   let registry = TorrentRegistry()
   private let life = Mutex(Life())
 
@@ -66,17 +68,25 @@ public final class Session: Sendable {
         return Confined(port, on: loop)
       }
     }
+    guard configuration.localDiscovery else {
+      neighbours = nil
+      return
+    }
+    let bound = listening
+    let neighbours = await first.perform { loop in
+      Confined(LocalNeighbours(listening: bound, registry: registry), on: loop)
+    }
+    self.neighbours = neighbours
+    for context in loops {
+      await context.loop.perform { loop in context.value(on: loop).neighbours = neighbours }
+    }
   }
 
   /// Adds a torrent and starts it: what is on disk is looked at first, then peers are sought.
   ///
   /// Returns at once; `status` of the handle tells how far it is.
   public func add(_ metainfo: Metainfo, _ options: AddOptions) async throws(SessionError) -> TorrentHandle {
-    let context = life.withLock { life in
-      life.next += 1
-      return life.isStopped ? nil : loops[life.next % loops.count]
-    }
-    guard let context else { throw SessionError(.stopped, "the session has been stopped") }
+    guard let context = nextLoop() else { throw SessionError(.stopped, "the session has been stopped") }
     let outline = TorrentOutline(metainfo.info)
     let seat = await context.loop.perform { loop in
       let seat = TorrentSeat(
@@ -88,6 +98,14 @@ public final class Session: Sendable {
     }
     await context.loop.perform { loop in seat.value(on: loop).start(metainfo, on: loop) }
     return TorrentHandle(infoHash: outline.infoHash, seat: seat)
+  }
+
+  /// The loop for the next torrent; `nil` once the session has been stopped.
+  func nextLoop() -> Confined<LoopContext>? {
+    life.withLock { life in
+      life.next += 1
+      return life.isStopped ? nil : loops[life.next % loops.count]
+    }
   }
 
   /// The torrents that are awake, and those whose state has changed since the last call: for who watches
@@ -132,6 +150,7 @@ public final class Session: Sendable {
     for listener in listeners {
       await listener.loop.perform { loop in listener.value(on: loop).stop() }
     }
+    if let neighbours { await neighbours.loop.perform { loop in neighbours.value(on: loop).close(on: loop) } }
     for port in ports { await port.loop.perform { loop in port.value(on: loop).close(on: loop) } }
     let seats = registry.removeAll()
     await withTaskGroup { group in

@@ -16,6 +16,7 @@ extension Torrent {
       picker.measured(peer.slot, rate: peer.down.rate(now: now), isSnubbed: peer.isSnubbed)
     }
     askHashes(on: loop)
+    exchangePeers(on: loop)
     expireDisputes(on: loop)
     if state == .downloading, connections < 5 {
       for announcer in announcers { announcer.wantPeers(on: loop) }

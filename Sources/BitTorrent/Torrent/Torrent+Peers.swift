@@ -90,6 +90,7 @@ extension Torrent {
     picker.join(peer.slot, has: peer.has)
     choker.joined(peer.slot, now: loop.now)
     if peer.isOutgoing { book.connected(peer.remote) }
+    exchangeVersion &+= 1
     return true
   }
 
@@ -107,6 +108,7 @@ extension Torrent {
   /// An incoming peer told where it listens.
   func learnt(_ peer: PeerConnection, on loop: isolated Loop) {
     if let listening = peer.listening { book.connected(listening) }
+    exchangeVersion &+= 1
   }
 
   /// A connection has ended.
@@ -123,6 +125,7 @@ extension Torrent {
       choker.left(peer.slot)
       suggestions.withdrawn(peer.slot)
       traffic.add(peer.traffic)
+      exchangeVersion &+= 1
       senders.left(peer)
     }
     note(peer, reason, on: loop)

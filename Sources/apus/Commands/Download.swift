@@ -8,7 +8,8 @@ struct Download: RunnableCommand {
   static let name = "download"
   static let summary = "Download what torrents describe; exit when all is there."
   static let discussion = """
-    Downloads go on where they were: after a crash, too, only the last seconds are checked again. Exits \
+    A magnet link's torrent is fetched from peers first, and kept in FOLDER/.apus. Downloads go on where \
+    they were: after a crash, too, only the last seconds are checked again. Exits \
     with 0 when everything is on disk and durable, and prints its path.
     """
   static let stopsCleanly = true
@@ -23,7 +24,9 @@ struct Download: RunnableCommand {
     .option(\.peers, "--peer", value: "address:port", help: "A peer to ask from the start."),
     .option(
       \.select, "--select", value: "glob",
-      help: "Download only files whose path matches, such as '*.flac' or 'disc 1/*'."),
+      help:
+        "Download only files whose path matches, such as '*.flac' or 'disc 1/*'; whatever a magnet link says."
+    ),
     .option(
       \.seedRatio, "--seed-ratio", value: "ratio",
       help: "Seed afterwards until so many times the size was sent."),
@@ -42,6 +45,8 @@ struct Download: RunnableCommand {
     .option(
       \.eventInterval, "--event-interval", value: "time", help: "How often --json tells of progress.",
       isHidden: true),
+    .flag(\.discovery.noPeerExchange, "--no-pex", help: "Exchange no peers with peers."),
+    .flag(\.discovery.noLocalDiscovery, "--no-lsd", help: "Seek no peers on the local network."),
     .flag(\.json, "--json", help: "Print events, one JSON object a line."),
     .flag(\.quiet, "--quiet", "-q", help: "Show no progress."),
   ]
@@ -55,6 +60,7 @@ struct Download: RunnableCommand {
   var limitDown: ByteCount?
   var limitUp: ByteCount?
   var retry: TimeSpan?
+  var discovery = Listening.Discovery()
   var eventInterval = TimeSpan(seconds: 1)
   var json = false
   var quiet = false
@@ -66,40 +72,29 @@ struct Download: RunnableCommand {
   }
 
   func run(_ scene: Scene) async throws(Failure) -> ExitStatus {
-    var torrents: [(metainfo: Metainfo, options: AddOptions)] = []
+    var torrents: [(source: LoadedSource, options: AddOptions)] = []
     for source in sources {
-      let metainfo = try await load(source)
+      let loaded = try await LoadedSource(source)
       var options = AddOptions(directory: directory)
       options.peers = peers
-      options.wanted = try wanted(metainfo.info)
-      torrents.append((metainfo, options))
+      switch loaded {
+      case .torrent(let metainfo): options.wanted = try Self.wanted(metainfo.info, select)
+      case .magnet: options.choose = { [select] info in try Self.wanted(info, select) }
+      }
+      torrents.append((loaded, options))
     }
     try FileSystem.makeFolder(directory)
-    let session = try await Listening.session(at: listen, down: limitDown, up: limitUp)
+    let session = try await Listening.session(at: listen, down: limitDown, up: limitUp, discovery)
     let goal = SwarmRun.Goal.complete(ratio: seedRatio, seconds: seedTime?.seconds)
     let settings = SwarmRun.Settings(
       goal: goal, json: json, quiet: quiet, eventInterval: eventInterval.seconds, retry: retry?.seconds)
     var run = SwarmRun(session, settings, scene)
-    for (metainfo, options) in torrents {
-      let path = directory == "." ? metainfo.info.name : "\(directory)/\(metainfo.info.name)"
-      try await run.add(metainfo, options, result: path)
-    }
+    for (source, options) in torrents { try await run.add(source, options) }
     return await run.run()
   }
 
-  private func load(_ source: String) async throws(Failure) -> Metainfo {
-    switch TorrentSource(source) {
-    case .file(let path): return try TorrentSource.load(path)
-    case .url(let url): return try await TorrentFetch.load(url)
-    case .magnet:
-      throw Failure(
-        "magnet links cannot be downloaded yet: fetching a torrent from peers (BEP 9) is not there; "
-          + "give the .torrent file or its URL")
-    }
-  }
-
-  /// Which files the patterns choose; `nil` for all.
-  private func wanted(_ info: Info) throws(Failure) -> [Bool]? {
+  /// Which files the patterns choose; `nil` if there are none.
+  private static func wanted(_ info: Info, _ select: [String]) throws(Failure) -> [Bool]? {
     guard !select.isEmpty else { return nil }
     let wanted = info.files.map { file in
       !file.isPadding && select.contains { FileSystem.matches($0, file.path) }

@@ -17,12 +17,20 @@ enum Listening {
     }
   }
 
+  /// Which ways to find peers are left out.
+  struct Discovery {
+    var noPeerExchange = false
+    var noLocalDiscovery = false
+  }
+
   /// Starts a session at the addresses given; without any, at all addresses of the machine and the first
   /// usual port that is free, or else any. `down` and `up` limit its rates, in bytes a second.
-  static func session(at endpoints: [Endpoint], down: ByteCount? = nil, up: ByteCount? = nil)
-    async throws(Failure) -> Session
-  {
+  static func session(
+    at endpoints: [Endpoint], down: ByteCount? = nil, up: ByteCount? = nil, _ discovery: Discovery
+  ) async throws(Failure) -> Session {
     var configuration = SessionConfiguration()
+    configuration.peerExchange = !discovery.noPeerExchange
+    configuration.localDiscovery = !discovery.noLocalDiscovery
     configuration.downloadLimit = down.map { Int($0.bytes) }
     configuration.uploadLimit = up.map { Int($0.bytes) }
     configuration.diskThreads = max(2, Process.processors)

@@ -13,7 +13,9 @@ struct Seed: RunnableCommand {
     """
   static let stopsCleanly = true
   static let parameters: [Parameter<Self>] = [
-    .arguments(\.files, "file", minimum: 0, help: "A .torrent file.", complete: .files("torrent")),
+    .arguments(
+      \.files, "torrent", minimum: 0, help: "A .torrent file, or a magnet link that was downloaded before.",
+      complete: .files("torrent")),
     .option(
       \.torrents, "--torrents", value: "folder", help: "Seed every .torrent file in this folder, too.",
       complete: .directories),
@@ -35,6 +37,8 @@ struct Seed: RunnableCommand {
     .option(
       \.eventInterval, "--event-interval", value: "time", help: "How often --json tells of progress.",
       isHidden: true),
+    .flag(\.discovery.noPeerExchange, "--no-pex", help: "Exchange no peers with peers."),
+    .flag(\.discovery.noLocalDiscovery, "--no-lsd", help: "Seek no peers on the local network."),
     .flag(\.json, "--json", help: "Print events, one JSON object a line."),
     .flag(\.quiet, "--quiet", "-q", help: "Show no progress."),
   ]
@@ -46,6 +50,7 @@ struct Seed: RunnableCommand {
   var limitDown: ByteCount?
   var limitUp: ByteCount?
   var retry: TimeSpan?
+  var discovery = Listening.Discovery()
   var eventInterval = TimeSpan(seconds: 1)
   var json = false
   var quiet = false
@@ -64,17 +69,28 @@ struct Seed: RunnableCommand {
       guard !found.isEmpty || !files.isEmpty else { throw Failure("no .torrent file in '\(torrents)'") }
       sources += found.map { "\(torrents)/\($0)" }
     }
-    if sources.count > SeedMany.threshold, !json { return try await seedMany(sources, scene) }
-    var loaded: [Metainfo] = []
-    for source in sources { loaded.append(try Self.load(source, directory)) }
-    let session = try await Listening.session(at: listen, down: limitDown, up: limitUp)
+    let hasMagnet = sources.contains { if case .magnet = TorrentSource($0) { true } else { false } }
+    if sources.count > SeedMany.threshold, !json, !hasMagnet { return try await seedMany(sources, scene) }
+    var loaded: [LoadedSource] = []
+    for source in sources {
+      if case .magnet(let link) = TorrentSource(source) {
+        loaded.append(.magnet(try Magnet.parsed(link)))
+      } else {
+        loaded.append(.torrent(try Self.load(source, directory)))
+      }
+    }
+    let session = try await Listening.session(at: listen, down: limitDown, up: limitUp, discovery)
     let settings = SwarmRun.Settings(
       goal: .none, json: json, quiet: quiet, eventInterval: eventInterval.seconds, retry: retry?.seconds)
     var run = SwarmRun(session, settings, scene)
-    for metainfo in loaded {
+    for source in loaded {
       var options = AddOptions(directory: directory)
       options.peers = peers
-      try await run.add(metainfo, options, result: metainfo.info.name)
+      options.choose = { [directory] info in
+        try Self.checkPresence(info, in: directory)
+        return nil
+      }
+      try await run.add(source, options)
     }
     return await run.run()
   }
@@ -87,7 +103,7 @@ struct Seed: RunnableCommand {
     let batch = TorrentBatch(count: sources.count, options: options) { number in
       try Self.load(sources[number], directory)
     }
-    let session = try await Listening.session(at: listen, down: limitDown, up: limitUp)
+    let session = try await Listening.session(at: listen, down: limitDown, up: limitUp, discovery)
     var run = SeedMany(session, retry: retry?.seconds, quiet: quiet, scene)
     try await run.add(batch)
     return await run.run()
@@ -95,7 +111,7 @@ struct Seed: RunnableCommand {
 
   private static func load(_ source: String, _ directory: String) throws(Failure) -> Metainfo {
     guard case .file(let path) = TorrentSource(source) else {
-      throw Failure("'\(source)' is no torrent file; only 'apus download' takes URLs and magnet links")
+      throw Failure("'\(source)' is no torrent file; only 'apus download' takes URLs")
     }
     let metainfo = try TorrentSource.load(path)
     try checkPresence(metainfo.info, in: directory)
