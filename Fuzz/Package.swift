@@ -5,11 +5,12 @@ import PackageDescription
 // library never see it. Built and run by scripts/fuzz.
 
 let targets = [
-  "FuzzBencode", "FuzzLocalDiscovery", "FuzzMagnet", "FuzzMetadata", "FuzzMetainfo", "FuzzPeerExchange",
-  "FuzzPeerWire", "FuzzTrackerQuery", "FuzzTrackerReply",
+  "FuzzBencode", "FuzzEncryption", "FuzzLocalDiscovery", "FuzzMagnet", "FuzzMetadata", "FuzzMetainfo",
+  "FuzzPeerExchange", "FuzzPeerWire", "FuzzTrackerQuery", "FuzzTrackerReply",
 ]
 
-let rooms: [Target.Dependency] = ["Bencode", "Metainfo", "PeerProtocol", "TrackerProtocol"].map {
+let rooms: [Target.Dependency] = ["Bencode", "Encryption", "Metainfo", "PeerProtocol", "TrackerProtocol"].map
+{
   .product(name: $0, package: "apus")
 }
 

@@ -31,6 +31,18 @@ struct MagnetTests {
       within: .seconds(90))
   }
 
+  @Test(
+    .timeLimit(.minutes(2)), .enabled(if: TestNetwork.isIsolated, "needs the namespace of scripts/test"),
+    arguments: [true, false], ["allow", "require"])
+  func libtorrentThatEncryptsAll(_ weSeed: Bool, _ policy: String) async throws {
+    try await withStage { stage in
+      let other = Libtorrent(on: stage, encrypted: true)
+      let ours = ApusClient(on: stage, options: ["--encryption", policy])
+      try await transfer(
+        .hybrid, from: weSeed ? ours : other, to: weSeed ? other : ours, byMagnet: .tracker, on: stage)
+    }
+  }
+
   @Test(.timeLimit(.minutes(1)), arguments: [TorrentFormat.v1, .v2, .hybrid])
   func ourselves(_ format: TorrentFormat) async throws {
     try await transfer(format, from: .apus, to: .apus, byMagnet: .peer)

@@ -1,6 +1,7 @@
 import Addresses
 import Bytes
 import Digest
+import Encryption
 import EventLoop
 private import Glibc
 import Metainfo
@@ -10,7 +11,7 @@ import PeerProtocol
 /// messages, and passes over everything else, whose sense depends on the torrent. Confined to the swarm's loop.
 final class MetadataPeer: ReadinessHandler {
   enum Phase {
-    case connecting, greeting, open, closed
+    case connecting, encrypting, greeting, open, closed
   }
 
   /// The longest extension message that is looked at: a piece with its head.
@@ -34,6 +35,9 @@ final class MetadataPeer: ReadinessHandler {
   var listening: Endpoint?
   /// Whether it has the info dictionary.
   var isSource = false
+  /// Whether the connection was opened with a key exchange.
+  let beginsEncrypted: Bool
+  private var initiator: MSEInitiator?
   private var wireHash: InfoHash
   private var inbox: [UInt8] = []
   /// Bytes of a message that are passed over as they come.
@@ -44,7 +48,7 @@ final class MetadataPeer: ReadinessHandler {
 
   init(
     _ swarm: MetadataSwarm, number: Int, _ stream: PeerStream, remote: Endpoint, isOutgoing: Bool,
-    wireHash: InfoHash, now: Instant
+    wireHash: InfoHash, beginsEncrypted: Bool = false, now: Instant
   ) {
     self.swarm = swarm
     self.number = number
@@ -52,6 +56,7 @@ final class MetadataPeer: ReadinessHandler {
     self.remote = remote
     self.isOutgoing = isOutgoing
     self.wireHash = wireHash
+    self.beginsEncrypted = beginsEncrypted
     phase = isOutgoing ? .connecting : .greeting
     listening = isOutgoing ? remote : nil
     since = now
@@ -65,7 +70,7 @@ final class MetadataPeer: ReadinessHandler {
     switch phase {
     case .connecting: finishConnecting(on: loop)
     case .closed: break
-    case .greeting, .open:
+    case .encrypting, .greeting, .open:
       if events.contains(.readable) { receive(on: loop) }
       if events.contains(.writable), phase != .closed { flush(on: loop) }
     }
@@ -79,7 +84,7 @@ final class MetadataPeer: ReadinessHandler {
     phase = .greeting
     since = loop.now
     stream.watch(for: .readable)
-    sendHandshake(on: loop)
+    if beginsEncrypted { beginEncryption(on: loop) } else { sendHandshake(on: loop) }
   }
 
   /// Ends the connection. The swarm forgets it; idempotent.
@@ -99,7 +104,7 @@ final class MetadataPeer: ReadinessHandler {
   // MARK: Sending
 
   func send(on loop: isolated Loop, _ append: (inout [UInt8]) -> Void) {
-    guard phase == .open || phase == .greeting else { return }
+    guard phase == .open || phase == .greeting || phase == .encrypting else { return }
     var bytes: [UInt8] = []
     append(&bytes)
     outbox.append(bytes)
@@ -121,10 +126,14 @@ final class MetadataPeer: ReadinessHandler {
   }
 
   /// Without the fast extension, which would oblige us to say what we have (BEP 6).
-  private func sendHandshake(on loop: isolated Loop) {
-    let handshake = Handshake(
+  private var handshake: Handshake {
+    Handshake(
       reserved: swarm.magnet.infoHashV2 == nil ? [.extensionProtocol] : [.extensionProtocol, .v2],
       infoHash: wireHash, peerID: swarm.context.peerID)
+  }
+
+  private func sendHandshake(on loop: isolated Loop) {
+    let handshake = handshake
     send(on: loop) { handshake.append(to: &$0) }
   }
 
@@ -141,6 +150,47 @@ final class MetadataPeer: ReadinessHandler {
     send(on: loop) { $0.append(extended: 0, payload: payload.rawBytes) }
   }
 
+  // MARK: Encryption
+
+  private func beginEncryption(on loop: isolated Loop) {
+    phase = .encrypting
+    var greeting: [UInt8] = []
+    handshake.append(to: &greeting)
+    let methods = swarm.context.configuration.encryption.methods
+    let initiator = MSEInitiator(wireHash, offering: methods, first: greeting)
+    self.initiator = initiator
+    send(on: loop) { $0 += initiator.opening }
+  }
+
+  /// Bytes of the key exchange came.
+  private func encrypt(_ bytes: RawSpan, on loop: isolated Loop) {
+    switch initiator?.receive(bytes) {
+    case .more(let answer):
+      send(on: loop) { $0 += answer }
+    case .done(let answer, let result):
+      send(on: loop) { $0 += answer }
+      initiator = nil
+      guard phase != .closed else { return }
+      phase = .greeting
+      take(result.ciphers, early: result.early, on: loop)
+    case .failed, nil:
+      close(.badEncryption, on: loop)
+    }
+  }
+
+  /// What travels from here on is encrypted with these; `early` came before and is in the clear already.
+  func take(_ ciphers: StreamCiphers?, early: [UInt8], on loop: isolated Loop) {
+    outbox.cipher = ciphers?.outgoing
+    stream.incomingCipher = ciphers?.incoming
+    take(early: early, on: loop)
+  }
+
+  /// Handles bytes of the stream that came before the stream was ours.
+  func take(early: [UInt8], on loop: isolated Loop) {
+    inbox += early
+    if !early.isEmpty { consume(on: loop) }
+  }
+
   // MARK: Receiving
 
   private func receive(on loop: isolated Loop) {
@@ -148,6 +198,7 @@ final class MetadataPeer: ReadinessHandler {
     var vector = unsafe iovec(iov_base: buffer.base, iov_len: buffer.capacity)
     switch unsafe stream.read(into: &vector, count: 1) {
     case .bytes(let count):
+      if phase == .encrypting { return unsafe encrypt(RawSpan(_unsafeBytes: buffer.bytes(count)), on: loop) }
       unsafe inbox.append(contentsOf: buffer.bytes(count))
       consume(on: loop)
     case .none: break

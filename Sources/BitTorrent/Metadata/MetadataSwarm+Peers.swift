@@ -1,5 +1,6 @@
 import Addresses
 import Digest
+import Encryption
 import EventLoop
 import Metainfo
 import PeerProtocol
@@ -23,7 +24,9 @@ extension MetadataSwarm {
       return
     }
     let hash = candidate.isV2Only ? magnet.infoHashV2?.truncated ?? infoHash : infoHash
-    let peer = makePeer(.tcp(descriptor), candidate.endpoint, isOutgoing: true, wireHash: hash, on: loop)
+    let peer = makePeer(
+      .tcp(descriptor), candidate.endpoint, isOutgoing: true, wireHash: hash,
+      beginsEncrypted: candidate.isEncrypted ?? context.configuration.encryption.beginsEncrypted, on: loop)
     connecting += 1
     if !peer.start(on: loop) { peer.close(.connectFailed, on: loop) }
   }
@@ -42,17 +45,19 @@ extension MetadataSwarm {
       peer.close(.readError, on: loop)
       return
     }
+    peer.take(visitor.ciphers, early: [], on: loop)
     peer.greeted(visitor.handshake, on: loop)
+    if peer.phase != .closed { peer.take(early: visitor.early, on: loop) }
   }
 
   private func makePeer(
     _ carrier: PeerStream.Carrier, _ remote: Endpoint, isOutgoing: Bool, wireHash: InfoHash,
-    on loop: isolated Loop
+    beginsEncrypted: Bool = false, on loop: isolated Loop
   ) -> MetadataPeer {
     nextNumber += 1
     let peer = MetadataPeer(
       self, number: nextNumber, PeerStream(carrier), remote: remote, isOutgoing: isOutgoing,
-      wireHash: wireHash, now: loop.now)
+      wireHash: wireHash, beginsEncrypted: beginsEncrypted, now: loop.now)
     peers[nextNumber] = peer
     context.connections += 1
     return peer
@@ -63,12 +68,14 @@ extension MetadataSwarm {
     if peer.isOutgoing {
       connecting -= 1
       book.connected(peer.remote)
+      book.understood(peer.remote, isEncrypted: peer.beginsEncrypted)
     }
     return !peers.values.contains { $0 !== peer && $0.phase == .open && $0.peerID == peer.peerID }
   }
 
   /// A connection has ended.
   func closed(_ peer: MetadataPeer, _ reason: CloseReason, on loop: isolated Loop) {
+    counters.closes[reason, default: 0] += 1
     if peer.isOutgoing, peer.peerID == nil { connecting -= 1 }
     peers[peer.number] = nil
     context.connections -= 1
@@ -81,6 +88,14 @@ extension MetadataSwarm {
     // Perhaps it has what we want some time later; as a peer of the torrent it is good from the start.
     case .noInterest: book.rest(endpoint, until: now + 60)
     case .stopped, .duplicate: book.rest(endpoint, until: now)
+    case .closedByPeer, .handshakeTimeout, .badHandshake, .badEncryption, .readError:
+      // Perhaps it wants to be greeted the other way.
+      if peer.isOutgoing, peer.peerID == nil, context.configuration.encryption.canVary,
+        book.varied(peer.remote, from: peer.beginsEncrypted, now: now)
+      {
+        return
+      }
+      book.disconnected(endpoint, wasUseful: false, now: now, using: &random)
     default: book.disconnected(endpoint, wasUseful: false, now: now, using: &random)
     }
   }
@@ -99,7 +114,7 @@ extension MetadataSwarm {
     let age = loop.now.seconds(since: peer.since)
     switch peer.phase {
     case .connecting: if age > 8 { peer.close(.connectTimeout, on: loop) }
-    case .greeting: if age > 10 { peer.close(.handshakeTimeout, on: loop) }
+    case .encrypting, .greeting: if age > 10 { peer.close(.handshakeTimeout, on: loop) }
     // Peers that have nothing to give keep a place for a while: they may get it, and know others.
     case .open: if !peer.isSource, age > 30 { peer.close(.noInterest, on: loop) }
     case .closed: break

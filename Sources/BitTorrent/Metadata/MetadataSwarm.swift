@@ -38,6 +38,7 @@ final class MetadataSwarm: AnnouncerOwner {
   var connecting = 0
   var random = SystemRandomNumberGenerator()
   var trackerMessage: String?
+  var counters = TorrentCounters()
   private(set) var isOver = false
   private var timer: LoopTimer?
   private var lastSecond: Instant

@@ -80,6 +80,7 @@ extension TorrentSeat {
   private func takeOver(_ swarm: MetadataSwarm) {
     let past = makePast()
     past.book = swarm.book
+    past.counters.closes.merge(swarm.counters.closes, uniquingKeysWith: +)
     past.trackerMessage = swarm.trackerMessage
     past.announcers = swarm.announcers
     for announcer in past.announcers { announcer.owner = self }
@@ -143,7 +144,8 @@ extension TorrentSeat {
       state: .fetchingMetadata(fetch.metainfo == nil ? swarm?.progress ?? 0 : 1), pieces: 0, piecesHave: 0,
       wantedBytes: 0, doneBytes: 0, downloaded: 0, uploaded: 0, wasted: 0, failedPieces: 0, checkedPieces: 0,
       downRate: 0, upRate: 0, peers: swarm?.peers.values.count { $0.phase == .open } ?? 0, seeds: 0,
-      trackerMessage: swarm?.trackerMessage, peerTraffic: [])
+      trackerMessage: swarm?.trackerMessage, peerTraffic: [],
+      endedConnections: swarm?.counters.closesInWords ?? [:])
   }
 }
 

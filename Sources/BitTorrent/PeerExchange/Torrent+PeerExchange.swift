@@ -41,6 +41,7 @@ extension Torrent {
       var flags: PeerExchangeMessage.Flags = []
       if peer.isSeed || peer.extensions?.isUploadOnly == true { flags.insert(.seed) }
       if peer.isOutgoing { flags.insert(.reachable) }
+      if peer.isEncrypted { flags.insert(.prefersEncryption) }
       contacts.append(PeerExchangeMessage.Contact(endpoint, flags))
     }
     return contacts

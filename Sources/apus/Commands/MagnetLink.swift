@@ -13,32 +13,26 @@ struct MagnetLink: RunnableCommand {
     saved with the link's trackers; nothing of its content is downloaded.
     """
   static let stopsCleanly = true
-  static let parameters: [Parameter<Self>] = [
-    .argument(
-      \.source, "file|magnet", help: "A .torrent file, '-' for standard input, or a magnet link.",
-      complete: .files("torrent")),
-    .option(
-      \.output, "--output", "-o", value: "file",
-      help: "Where the torrent file of a magnet link goes; '-' is standard output.",
-      complete: .files("torrent")),
-    .option(\.peers, "--peer", value: "address:port", help: "A peer to ask from the start."),
-    .option(
-      \.listen, "--listen", "-l", value: "address:port",
-      help: "Where to await peers. Without it, every address and the first free port from 6881."),
-    .option(\.timeout, "--timeout", value: "time", help: "Give up after so long."),
-    .flag(\.discovery.noPeerExchange, "--no-pex", help: "Exchange no peers with peers."),
-    .flag(\.discovery.noLocalDiscovery, "--no-lsd", help: "Seek no peers on the local network."),
-    .flag(\.quiet, "--quiet", "-q", help: "Show no progress."),
-  ]
+  static let parameters: [Parameter<Self>] =
+    [
+      .argument(
+        \.source, "file|magnet", help: "A .torrent file, '-' for standard input, or a magnet link.",
+        complete: .files("torrent")),
+      .option(
+        \.output, "--output", "-o", value: "file",
+        help: "Where the torrent file of a magnet link goes; '-' is standard output.",
+        complete: .files("torrent")),
+      .option(\.timeout, "--timeout", value: "time", help: "Give up after so long."),
+      .flag(\.quiet, "--quiet", "-q", help: "Show no progress."),
+    ] + Parameter.group(\.network, NetworkOptions.parameters)
   var source = ""
   var output: String?
-  var peers: [Endpoint] = []
-  var listen: [Endpoint] = []
   var timeout: TimeSpan?
-  var discovery = Listening.Discovery()
   var quiet = false
+  var network = NetworkOptions()
 
   func validate() throws(UsageProblem) {
+    try network.validate()
     guard case .magnet = TorrentSource(source) else {
       if output != nil { throw UsageProblem("--output: only the torrent file of a magnet link is saved") }
       return
@@ -59,7 +53,7 @@ struct MagnetLink: RunnableCommand {
   }
 
   private func fetch(_ magnet: Magnet, _ scene: Scene) async throws(Failure) -> ExitStatus {
-    let session = try await Listening.session(at: listen, discovery)
+    let session = try await network.session()
     let result = await metainfo(of: magnet, session, scene)
     await session.stop(within: 2)
     guard let metainfo = try result.get() else { return scene.interruptedStatus }
@@ -72,7 +66,7 @@ struct MagnetLink: RunnableCommand {
     of magnet: Magnet, _ session: Session, _ scene: Scene
   ) async -> Result<Metainfo?, Failure> {
     var options = AddOptions(directory: ".")
-    options.peers = peers
+    options.peers = network.peers
     options.isMetadataOnly = true
     let handle: TorrentHandle
     do throws(SessionError) {
