@@ -82,6 +82,10 @@ final class PeerConnection: ReadinessHandler {
   var unrequested = 0
   var rejects = 0
   var leafReads = 0
+  var metadataAllowance: MetadataAllowance?
+  var exchange = PeerExchange()
+  /// What was new the last time that it was told.
+  var exchangeVersion: UInt32 = 0
   /// When it was unchoked or given blocks, the later; `nil` while it is choked.
   var servedAt: Instant?
   var protocolComplaints = 0
