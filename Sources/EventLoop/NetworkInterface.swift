@@ -1,5 +1,6 @@
 public import Addresses
 internal import Bytes
+internal import CSystem
 internal import Glibc
 
 /// An address that this machine has, and the interface that has it.
