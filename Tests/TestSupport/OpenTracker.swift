@@ -12,6 +12,9 @@ public final class OpenTracker: Sendable {
   /// The announce URL.
   public var url: String { "http://\(address)/announce" }
 
+  /// The announce URL over UDP (BEP 15).
+  public var udpURL: String { "udp://\(address)/announce" }
+
   /// Starts it for the torrents of these info-hashes, in hexadecimal.
   public func start(serving infoHashes: [String]) async throws {
     let home = stage.unique("opentracker")

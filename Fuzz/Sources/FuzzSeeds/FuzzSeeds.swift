@@ -1,3 +1,4 @@
+import Addresses
 import Bencode
 import Bytes
 import Digest
@@ -30,7 +31,26 @@ enum FuzzSeeds {
     write(dhtMessages, to: "\(folder)/FuzzDHTMessage")
     write(dhtScripts, to: "\(folder)/FuzzDHTNode")
     write(queries, to: "\(folder)/FuzzTrackerQuery")
+    write(metadata, to: "\(folder)/FuzzMetadata")
+    write(exchanges, to: "\(folder)/FuzzPeerExchange")
+    write(announces, to: "\(folder)/FuzzLocalDiscovery")
     write(utp, to: "\(folder)/FuzzUTP")
+    write(udpTracker, to: "\(folder)/FuzzUDPTracker")
+  }
+
+  /// Datagrams as they come, and scripts of questions, answers and time.
+  static var udpTracker: [String: [UInt8]] {
+    let announce: [UInt8] = [0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 7, 8, 0, 0, 0, 1, 0, 0, 0, 1]
+    return [
+      "connected": [0, 0, 0, 0, 0, 0, 0, 2, 1, 2, 3, 4, 5, 6, 7, 8],
+      "announce": announce + [10, 0, 0, 1, 26, 225],
+      "scrape": [0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3],
+      "error": [0, 0, 0, 3, 0, 0, 0, 2] + Array("no".utf8),
+      "connect": [0, 0, 4, 23, 39, 16, 25, 128, 0, 0, 0, 0, 0, 0, 0, 1],
+      "url": Array("udp://[2001:db8::1]:6969/announce?key=1".utf8),
+      "talk": [0, 0, 0, 0, 2, 0, 2, 10, 3, 32, 2, 18, 3, 255, 0, 2, 3, 255],
+      "renewal": [0, 0, 2, 0, 2, 10, 0, 0, 2, 6, 2, 0, 2, 2, 3, 255],
+    ]
   }
 
   /// The first byte chooses: one packet, or a script that two sockets are put through.
@@ -57,6 +77,42 @@ enum FuzzSeeds {
       fwrite(bytes, 1, bytes.count, file)
       fclose(file)
     }
+  }
+
+  static var metadata: [String: [UInt8]] {
+    var request: [UInt8] = []
+    request.append(metadataRequest: 3, id: 0)
+    var data: [UInt8] = []
+    data.append(metadata: [UInt8](1...40), piece: 0, id: 0)
+    var reject: [UInt8] = []
+    reject.append(metadataReject: 0, id: 0)
+    // Behind the frame's head; what stands in its place chooses the half of the target.
+    let messages = [request, data, reject].map { [0] + $0.dropFirst(6) }
+    let all: [UInt8] = [0, 0, 0, 1, 0, 2, 1, 0, 1, 1, 1, 2]
+    let shared = all + [3, 0, 3, 0, 3, 0, 6, 200, 1, 0, 1, 2, 3, 0, 3, 1, 5, 0, 7, 1]
+    return [
+      "request": messages[0], "data": messages[1], "reject": messages[2], "script": [1] + shared + shared,
+    ]
+  }
+
+  static var exchanges: [String: [UInt8]] {
+    let peers = [1, 2, 3].map {
+      PeerExchangeMessage.Contact(Endpoint(IPAddress(v4: $0 << 24 | 5), port: 80), .seed)
+    }
+    let six = Endpoint(IPAddress([UInt8](20...35).rawBytes, at: 0, isV6: true), port: 6881)
+    return [
+      "v4": PeerExchangeMessage(added: peers, dropped: [Endpoint(IPAddress(v4: 77), port: 9)]).encoded(),
+      "v6": PeerExchangeMessage(added: [PeerExchangeMessage.Contact(six)], dropped: [six]).encoded(),
+      "short": Array("d5:added3:abc7:dropped0:e".utf8),
+    ]
+  }
+
+  static var announces: [String: [UInt8]] {
+    let hashes = [InfoHash([UInt8](1...20).rawBytes), InfoHash([UInt8](2...21).rawBytes)]
+    return [
+      "one": LocalAnnounce(port: 6881, infoHashes: [hashes[0]]).encoded(to: LocalAnnounce.groupV4),
+      "two": LocalAnnounce(port: 1, infoHashes: hashes, cookie: "abc").encoded(to: LocalAnnounce.groupV6),
+    ]
   }
 
   static var peerWire: [String: [UInt8]] {

@@ -176,11 +176,14 @@ extension Announcer {
     if !errand.hasReplied {
       let refusal = errand.refusal ?? TrackerRefusal(.unanswered)
       list.failed(index, refusal.reason, retryIn: refusal.retryIn, now: seconds(loop), using: &random)
-      owner.trackerMessage = "\(list.trackers[index].url): \(refusal.reason)"
+      // Where another one serves, nobody needs to know.
+      if !list.trackers.contains(where: { $0.isStarted && $0.failures == 0 }) {
+        owner.trackerMessage = "\(list.trackers[index].url): \(refusal.reason)"
+      }
+      owner.announceFailed(on: loop)
     } else if errand.event == .stopped {
       list.succeeded(index, AnnounceReply(interval: 0), now: seconds(loop))
     }
-    owner.announceEnded(on: loop)
   }
 
   /// Peers that a tracker named, and our own address as it sees it (BEP 24).

@@ -13,8 +13,8 @@ protocol AnnouncerOwner: AnyObject {
   var trackerMessage: String? { get set }
   /// Peers that the tracker named.
   func learn(_ endpoints: [Endpoint], from source: PeerBook.Source, isV2Only: Bool, on loop: isolated Loop)
-  /// An announce has ended, well or not.
-  func announceEnded(on loop: isolated Loop)
+  /// An announce has failed: another one is due some time.
+  func announceFailed(on loop: isolated Loop)
   /// Every `stopped` is through.
   func announcerStopped(on loop: isolated Loop)
 }
@@ -35,7 +35,7 @@ struct AnnounceFacts {
 /// Files: +Errands (one announce, from the gate to its outcome).
 final class Announcer {
   let infoHash: InfoHash
-  let isV2Only: Bool
+  var isV2Only: Bool
   /// The torrent, or its seat while it rests.
   unowned var owner: any AnnouncerOwner
   let context: LoopContext

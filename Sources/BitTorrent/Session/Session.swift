@@ -25,6 +25,8 @@ public final class Session: Sendable {
   public let dht: DHTHandle?
   /// The session's client of UDP trackers; `nil` if it has no UDP port.
   let udpTrackers: UDPTrackerLink?
+  /// The local network, on the first loop; `nil` if it is left alone.
+  private let neighbours: Confined<LocalNeighbours>?
   let registry = TorrentRegistry()
   private let life = Mutex(Life())
 
@@ -83,6 +85,12 @@ public final class Session: Sendable {
         context.listening = bound
       }
     }
+    neighbours = await Self.meetNeighbours(configuration, listening: listening, registry: registry, on: first)
+    if let neighbours {
+      for context in loops {
+        await context.loop.perform { loop in context.value(on: loop).neighbours = neighbours }
+      }
+    }
   }
 
   /// A client of UDP trackers at the session's UDP ports.
@@ -95,6 +103,16 @@ public final class Session: Sendable {
       let service = UDPTrackerService(ports.map { $0.value(on: loop) }, names: names)
       service.start(on: loop)
       return UDPTrackerLink(service: Confined(service, on: loop))
+    }
+  }
+
+  /// Listens to the local network, if that is wished.
+  private static func meetNeighbours(
+    _ configuration: SessionConfiguration, listening: [Endpoint], registry: TorrentRegistry, on first: Loop
+  ) async -> Confined<LocalNeighbours>? {
+    guard configuration.localDiscovery else { return nil }
+    return await first.perform { loop in
+      Confined(LocalNeighbours(listening: listening, registry: registry), on: loop)
     }
   }
 
@@ -118,11 +136,7 @@ public final class Session: Sendable {
   ///
   /// Returns at once; `status` of the handle tells how far it is.
   public func add(_ metainfo: Metainfo, _ options: AddOptions) async throws(SessionError) -> TorrentHandle {
-    let context = life.withLock { life in
-      defer { life.next += 1 }
-      return life.isStopped ? nil : loops[life.next % loops.count]
-    }
-    guard let context else { throw SessionError(.stopped, "the session has been stopped") }
+    guard let context = nextLoop() else { throw SessionError(.stopped, "the session has been stopped") }
     let outline = TorrentOutline(metainfo.info)
     let seat = await context.loop.perform { loop in
       let seat = TorrentSeat(
@@ -134,6 +148,14 @@ public final class Session: Sendable {
     }
     await context.loop.perform { loop in seat.value(on: loop).start(metainfo, on: loop) }
     return TorrentHandle(infoHash: outline.infoHash, seat: seat)
+  }
+
+  /// The loop for the next torrent; `nil` once the session has been stopped.
+  func nextLoop() -> Confined<LoopContext>? {
+    life.withLock { life in
+      defer { life.next += 1 }
+      return life.isStopped ? nil : loops[life.next % loops.count]
+    }
   }
 
   /// The torrents that are awake, and those whose state has changed since the last call: for who watches
@@ -184,6 +206,7 @@ public final class Session: Sendable {
     if let service = dht?.service {
       await service.loop.perform { loop in service.value(on: loop).stop(on: loop) }
     }
+    if let neighbours { await neighbours.loop.perform { loop in neighbours.value(on: loop).close(on: loop) } }
     let seats = registry.removeAll()
     await withTaskGroup { group in
       for context in loops {

@@ -64,6 +64,8 @@ final class Torrent: DeferredWork {
   var cancels: [Assignment] = []
   var random = SystemRandomNumberGenerator()
   var senders = SenderBook()
+  /// Goes up whenever there is something new to tell peers of each other.
+  var exchangeVersion: UInt32 = 1
 
   // Trackers.
   var announcers: [Announcer] = []
@@ -126,7 +128,8 @@ final class Torrent: DeferredWork {
 
   /// Bits that we set in handshakes.
   var reservedBits: ReservedBits {
-    var bits: ReservedBits = info.version.hasV2 ? [.extensionProtocol, .fast, .v2] : [.extensionProtocol, .fast]
+    var bits: ReservedBits =
+      info.version.hasV2 ? [.extensionProtocol, .fast, .v2] : [.extensionProtocol, .fast]
     if dht != nil { bits.insert(.dht) }
     return bits
   }

@@ -32,7 +32,8 @@ struct Show: RunnableCommand {
       let magnet = try Magnet.parsed(text)
       let link = MagnetReport(magnet)
       report = (link.text, link.json)
-      (trackers, infoHashes) = (magnet.trackers, magnet.infoHashes)
+      trackers = magnet.trackers
+      infoHashes = [magnet.infoHashV1, magnet.infoHashV2?.truncated].compactMap(\.self)
     case .url(let url):
       throw Failure("'\(url)' is a URL; fetch it first, or give it to 'apus download'")
     }

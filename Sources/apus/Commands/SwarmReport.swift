@@ -26,7 +26,9 @@ struct SwarmReport: Sendable {
     }
     let rows = await withTaskGroup(of: (Int, Row).self) { group in
       for (index, tracker) in trackers.enumerated() {
-        group.addTask { (index, Row(tracker: tracker, result: await Self.counts(tracker, infoHashes, session))) }
+        group.addTask {
+          (index, Row(tracker: tracker, result: await Self.counts(tracker, infoHashes, session)))
+        }
       }
       return await group.reduce(into: []) { $0.append($1) }
     }
