@@ -10,7 +10,7 @@ final class UDPTestTracker: Sendable {
   enum Fault: String, CaseIterable, Sendable {
     case none, silent, silentAfterConnect, wrongTransaction, spoofedSource, truncatedConnect,
       truncatedAnnounce,
-      refuses, refusesConnect, forgetsConnections, garbage, wrongAction, floods
+      refuses, refusesConnect, garbage, wrongAction, floods
   }
 
   /// An announce as it came.
@@ -87,7 +87,6 @@ final class UDPTestTracker: Sendable {
     var connects = 0
     var connection: UInt64 = 1000
     var peers: [InfoHash: [Endpoint]] = [:]
-    var errors = 0
 
     init(_ fault: Fault, _ sockets: Sockets) {
       self.fault = fault
@@ -132,12 +131,9 @@ final class UDPTestTracker: Sendable {
         connection += 1
         return .connection(connection)
       case .announce(let request, let used, let data):
-        // Every second announce finds that its connection id is forgotten.
-        if fault == .forgetsConnections, errors < connects, connects == 1 {
-          errors += 1
-          return .error("connection id is unknown")
+        guard fault != .refuses, 1001...connection ~= used || fault != .none else {
+          return .error("not registered")
         }
-        guard fault != .refuses, used == connection || fault != .none else { return .error("not registered") }
         announces.append(Announce(request: request, isV4: remote.address.isV4, data: data))
         return .announce(reply(to: request, remote))
       case .scrape(let hashes, _):

@@ -107,8 +107,8 @@ import TrackerServer
       let start = ContinuousClock.now
       let handle = try await leech.add(metainfo, AddOptions(directory: stage.downloadFolder("copy")))
       // Those that are as good as honest know nobody.
-      if [.forgetsConnections, .floods].contains(fault) {
-        try await waitFor("it is asked again") { await bad.announces().count == 1 }
+      if [.garbage, .floods].contains(fault) {
+        try await waitFor("it has answered") { await bad.announces().count == 1 }
       } else {
         _ = try await handle.waitUntilComplete(within: 10)
         #expect(ContinuousClock.now - start < .seconds(9))
