@@ -12,12 +12,16 @@ public final class Libtorrent: Client {
   private let process = Mutex<ChildProcess?>(nil)
 
   /// Prepares one; `peers` are told to it directly. With `stock`, it obfuscates its handshakes as it
-  /// does when nobody configures it; with `encrypted`, it speaks to nobody who does not encrypt all.
-  public init(on stage: Stage, peers: [TestAddress] = [], stock: Bool = false, encrypted: Bool = false) {
+  /// does when nobody configures it; with `encrypted`, it speaks to nobody who does not encrypt all; with
+  /// `dht`, it enters the DHT through those nodes.
+  public init(
+    on stage: Stage, peers: [TestAddress] = [], stock: Bool = false, encrypted: Bool = false,
+    dht: [TestAddress] = []
+  ) {
     self.stage = stage
     options =
       peers.flatMap { ["--peer", $0.description] } + (stock ? ["--stock"] : [])
-      + (encrypted ? ["--encrypted"] : [])
+      + (encrypted ? ["--encrypted"] : []) + dht.flatMap { ["--dht", $0.description] }
   }
 
   private static let python = "/usr/bin/python3"
@@ -67,6 +71,14 @@ public final class Libtorrent: Client {
   public static func show(_ torrent: String, on stage: Stage) async throws -> TorrentContents {
     let text = try await run(["show", torrent], on: stage)
     return try JSONDecoder().decode(TorrentContents.self, from: Data(text.utf8))
+  }
+
+  /// Asks the DHT, which it enters through `node`, as the driver's `dht` command does; returns what it says.
+  public static func dht(_ arguments: [String], through node: TestAddress, on stage: Stage) async throws
+    -> String
+  {
+    try await run(
+      ["dht"] + arguments + ["--listen", "\(TestNetwork.address())", "--dht", "\(node)"], on: stage)
   }
 
   @discardableResult

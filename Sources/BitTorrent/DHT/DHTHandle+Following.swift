@@ -1,5 +1,6 @@
 import Addresses
 import Bencode
+import Bytes
 public import Digest
 import EventLoop
 import MainlineDHT

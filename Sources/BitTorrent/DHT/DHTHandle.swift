@@ -40,10 +40,10 @@ public struct DHTHandle: Sendable {
         let once = Once(done)
         let timer = loop.timer { _ in once.resume(false) }
         timer.set(after: seconds)
-        let dht = service.value(on: loop)
-        dht.whenReady(on: loop) { _ in
-          timer.close()
-          once.resume(dht.isReady)
+        let patience = Confined(timer, on: loop)
+        service.value(on: loop).whenReady(on: loop) { loop in
+          patience.value(on: loop).close()
+          once.resume(service.value(on: loop).isReady)
         }
       }
     }

@@ -47,6 +47,7 @@ extension DHTService {
     _ start: (DHT, Double) -> RequestID, on loop: isolated Loop,
     then: @escaping (isolated Loop, SearchReport, [Endpoint]) -> Void
   ) {
+    guard isRunning else { return then(loop, SearchReport(), []) }
     requests[start(dht, loop.now.dhtSeconds)] = .search([], then)
     settle(on: loop)
   }
@@ -56,12 +57,13 @@ extension DHTService {
     _ query: Query, _ endpoint: Endpoint, on loop: isolated Loop,
     then: @escaping (isolated Loop, Response?) -> Void
   ) {
+    guard isRunning else { return then(loop, nil) }
     requests[dht.query(query, endpoint, now: loop.now.dhtSeconds)] = .answer(then)
     settle(on: loop)
   }
 
   /// Calls back once others are known; at once if they are.
   func whenReady(on loop: isolated Loop, _ then: @escaping (isolated Loop) -> Void) {
-    if isReady { then(loop) } else { readers.append(then) }
+    if isReady || !isRunning { then(loop) } else { readers.append(then) }
   }
 }

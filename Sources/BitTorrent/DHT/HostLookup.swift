@@ -28,8 +28,8 @@ enum HostLookup {
 
   /// The addresses that the system has for a name, at most eight. Waits for it.
   private static func addresses(of host: String) -> [IPAddress] {
-    var hints = addrinfo()
-    hints.ai_socktype = Int32(SOCK_DGRAM.rawValue)
+    var hints = unsafe addrinfo()
+    unsafe hints.ai_socktype = Int32(SOCK_DGRAM.rawValue)
     var list: UnsafeMutablePointer<addrinfo>?
     guard unsafe getaddrinfo(host, nil, &hints, &list) == 0 else { return [] }
     defer { unsafe freeaddrinfo(list) }

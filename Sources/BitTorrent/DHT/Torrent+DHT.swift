@@ -1,5 +1,7 @@
 import Addresses
+import Bytes
 import EventLoop
+import Metainfo
 import PeerProtocol
 
 // A torrent and its seat in the DHT. Private torrents are never there (BEP 27).

@@ -119,7 +119,7 @@ private struct DemoRun {
   }
 
   private func startPeers(_ torrent: String) async throws(Failure) -> (DemoPlayer, [DemoPlayer]) {
-    let common = ["--listen", "127.0.0.1:0", "--event-interval", "0.1"]
+    let common = ["--listen", "127.0.0.1:0", "--event-interval", "0.1", "--no-dht"]
     let folder = stage.folder + "/seeder"
     let seeder = try stage.start("seeder", ["seed", torrent, "--dir", folder] + common)
     _ = try await awaitValue(of: seeder) { $0.isSeeding ? true : nil }

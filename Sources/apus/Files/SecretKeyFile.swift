@@ -6,7 +6,7 @@ import Glibc
 enum SecretKeyFile {
   /// The seed in the file; if there is no file, one with a new key is made.
   static func seed(_ path: String) throws(Failure) -> [UInt8] {
-    guard access(path, F_OK) == 0 else { return try make(path) }
+    guard unsafe access(path, F_OK) == 0 else { return try make(path) }
     let bytes = try FileSystem.read(path, limit: 4096)
     let digits = String(decoding: bytes, as: UTF8.self).filter { !$0.isWhitespace }
     guard let seed = [UInt8](hexadecimal: digits), seed.count == Ed25519.keySize else {
@@ -17,7 +17,7 @@ enum SecretKeyFile {
 
   private static func make(_ path: String) throws(Failure) -> [UInt8] {
     let seed = [UInt8].random(count: Ed25519.keySize)
-    let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw FileSystem.failure("cannot make the key file", path) }
     defer { close(descriptor) }
     guard FileSystem.writeAll(descriptor, Array((seed.hexadecimal + "\n").utf8)), fsync(descriptor) == 0
