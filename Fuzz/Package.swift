@@ -5,7 +5,8 @@ import PackageDescription
 // library never see it. Built and run by scripts/fuzz.
 
 let targets = [
-  "FuzzBencode", "FuzzDHTMessage", "FuzzDHTNode", "FuzzEncryption", "FuzzMagnet", "FuzzMetainfo", "FuzzPeerWire", "FuzzTrackerQuery",
+  "FuzzBencode", "FuzzDHTMessage", "FuzzDHTNode", "FuzzEncryption", "FuzzMagnet", "FuzzMetainfo",
+  "FuzzPeerWire", "FuzzTrackerQuery",
   "FuzzTrackerReply",
 ]
 
