@@ -161,13 +161,14 @@ struct DHTTests {
       let entering = Self.entering(through: seed.address) + listen
       try await eventually("the second seed is announced", within: .seconds(40)) {
         let found = try await ApusClient.succeed(["dht", "peers", scene.path] + entering, on: stage)
-        return found == "\(second.address)\n"
+        // The first one is told to the second, and may be found there.
+        return found.split(separator: "\n").contains("\(second.address)")
       }
       let sample = try await ApusClient.succeed(["dht", "sample", "\(seed.address)"] + listen, on: stage)
       #expect(sample.split(separator: "\n").count == 1)
       let scrape = try await ApusClient.succeed(
         ["dht", "peers", scene.path, "--scrape", "--json"] + entering, on: stage)
-      #expect(scrape.contains(#""seeds":1"#))
+      #expect(scrape.contains(#""seeds":1"#) || scrape.contains(#""seeds":2"#))
       let nobody = try await ApusClient.run(
         ["dht", "ping", "\(TestNetwork.address())", "--timeout", "1s"] + listen, on: stage)
       #expect(nobody.status == .exited(1))

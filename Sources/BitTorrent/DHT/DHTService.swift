@@ -151,6 +151,7 @@ final class DHTService: DatagramReceiver {
     case .peers(let request, let peers): found(peers, by: request, on: loop)
     case .finished(let request, let report): finished(request, report, on: loop)
     case .answered(let request, let response): answered(request, response, on: loop)
+    case .announced(let swarm, let peer): if swarms[swarm] != nil { found([peer], in: swarm) }
     case .ready: becameReady(on: loop)
     case .externalAddress: break
     }
