@@ -84,7 +84,8 @@ extension PeerConnection {
 
   private func introduction() -> ExtensionHandshake {
     var handshake = ExtensionHandshake()
-    handshake.messages = [ExtensionKind.donthave.name: ExtensionKind.donthave.rawValue]
+    for kind in torrent.extensionKinds { handshake.messages[kind.name] = kind.rawValue }
+    handshake.metadataSize = torrent.info.bytes.count
     handshake.client = torrent.context.configuration.clientName
     handshake.port = torrent.listeningPort == 0 ? nil : torrent.listeningPort
     handshake.requestQueue = torrent.context.configuration.requestQueue

@@ -19,6 +19,7 @@ extension Torrent {
     }
     updateDeadlines(on: loop)
     askHashes(on: loop)
+    exchangePeers(on: loop)
     expireDisputes(on: loop)
     if state == .downloading, connections < 5 {
       for announcer in announcers { announcer.wantPeers(on: loop) }

@@ -64,6 +64,8 @@ final class Torrent: DeferredWork {
   var cancels: [Assignment] = []
   var random = SystemRandomNumberGenerator()
   var senders = SenderBook()
+  /// Goes up whenever there is something new to tell peers of each other.
+  var exchangeVersion: UInt32 = 1
 
   // Trackers.
   var announcers: [Announcer] = []

@@ -3,7 +3,7 @@ import ArgumentParsing
 import BitTorrent
 import Encryption
 
-/// How a session finds and reaches peers: the options that `download` and `seed` share. One table is the
+/// How a session finds and reaches peers: the options that `download`, `seed` and `magnet` share. One table is the
 /// source of parsing, help and documentation.
 struct NetworkOptions: Sendable {
   static let parameters: [Parameter<Self>] =
@@ -24,6 +24,8 @@ struct NetworkOptions: Sendable {
           Whether what is spoken with peers is hidden: off, allow (where they ask for it), prefer, or require.
           """),
       .flag(\.usesDHT, "--no-dht", sets: false, help: "Neither look for peers nor be found in the DHT."),
+      .flag(\.noPeerExchange, "--no-pex", help: "Exchange no peers with peers."),
+      .flag(\.noLocalDiscovery, "--no-lsd", help: "Seek no peers on the local network."),
     ] + Parameter.group(\.dht, DHTEntry.parameters)
   var listen: [Endpoint] = []
   var peers: [Endpoint] = []
@@ -32,6 +34,8 @@ struct NetworkOptions: Sendable {
   var encryption = EncryptionPolicy.allow
   var usesDHT = true
   var dht = DHTEntry()
+  var noPeerExchange = false
+  var noLocalDiscovery = false
 
   /// The ports that BitTorrent programs traditionally use.
   private static let usualPorts: ClosedRange<UInt16> = 6881...6889
@@ -55,6 +59,8 @@ struct NetworkOptions: Sendable {
     configuration.uploadLimit = limitUp.map { Int($0.bytes) }
     configuration.encryption = encryption
     configuration.dht = dht.configuration(listen: listen, isEnabled: usesDHT)
+    configuration.peerExchange = !noPeerExchange
+    configuration.localDiscovery = !noLocalDiscovery
     configuration.diskThreads = max(2, Process.processors)
     if !listen.isEmpty {
       configuration.listen = listen

@@ -69,6 +69,7 @@ struct SwarmStage {
   static func session(_ configure: (inout SessionConfiguration) -> Void = { _ in }) async throws -> Session {
     var configuration = SessionConfiguration()
     configuration.listen = [Endpoint(.loopbackV4, port: 0)]
+    configuration.localDiscovery = false
     configure(&configuration)
     return try await Session(configuration)
   }
