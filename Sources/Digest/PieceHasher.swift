@@ -51,6 +51,15 @@ public final class PieceHasher {
     if hasV1, unsafe !rest.isEmpty { unsafe sha1.update(RawSpan(_unsafeBytes: rest)) }
   }
 
+  /// Takes in the next leaf, all of it, whose digest is known.
+  public func take(_ bytes: UnsafeRawBufferPointer, digest: SHA256Digest) {
+    precondition(leafFill == 0 && bytes.count == min(MerkleTree.leafSize, treeLeft))
+    unsafe digest.store(to: row, at: leafCount * SHA256Digest.byteCount)
+    leafCount += 1
+    treeLeft -= bytes.count
+    if hasV1 { unsafe sha1.update(RawSpan(_unsafeBytes: bytes)) }
+  }
+
   private func endLeaf() {
     unsafe sha256.finish().store(to: row, at: leafCount * SHA256Digest.byteCount)
     leafCount += 1

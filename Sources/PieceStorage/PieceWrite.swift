@@ -1,3 +1,4 @@
+public import Bytes
 public import Digest
 public import EventLoop
 import Metainfo
@@ -29,6 +30,10 @@ public final class PieceWrite: DiskJob, Completion, @unchecked Sendable {
   /// The SHA-256 of each 16 KiB of the piece's content (the leaves of its tree, in v2), after a
   /// mismatch or if they were wanted: to compare who sent what.
   public private(set) var blockDigests: [SHA256Digest] = []
+  /// Leaves that are known to have the digests in `expected.leaves`: they are not hashed again, but for v1.
+  public var checkedLeaves: Bitfield?
+  /// The leaf hashes of a good piece (BEP 52), for peers that ask for them; empty in v1.
+  public private(set) var leaves: [SHA256Digest] = []
   /// The result; `nil` before it is delivered.
   public private(set) var outcome: Outcome?
   private let storage: TorrentStorage
@@ -85,11 +90,15 @@ public final class PieceWrite: DiskJob, Completion, @unchecked Sendable {
       }
     }
     hasher.begin(v1: expected.v1 != nil, treeLength: expected.checkedTreeLength)
-    unsafe hasher.take(UnsafeRawBufferPointer(buffer.memory))
+    take(hasher)
+    if expected.root != nil { leaves = expected.leaves ?? (0..<hasher.leafCount).map { hasher.leaf($0) } }
     let badBlocks = badBlocks(hasher)
     let isGood = hasher.matches(expected)
     if !isGood || wantsBlockDigests { blockDigests = digests(hasher) }
-    guard isGood else { return .mismatch(badBlocks: badBlocks) }
+    guard isGood else {
+      leaves = []
+      return .mismatch(badBlocks: badBlocks)
+    }
     do throws(StorageError) {
       try journal?.willWrite(piece)
       try unsafe storage.write(piece: piece, UnsafeRawBufferPointer(buffer.memory))
@@ -98,6 +107,24 @@ public final class PieceWrite: DiskJob, Completion, @unchecked Sendable {
       return .failed(error)
     }
     return .written
+  }
+
+  /// Has the piece hashed, but for leaves that have been.
+  private func take(_ hasher: PieceHasher) {
+    var position = 0
+    if let checkedLeaves, let leaves = expected.leaves, expected.root != nil {
+      let length = expected.treeLength
+      for leaf in 0..<min(leaves.count, checkedLeaves.count) where checkedLeaves[leaf] {
+        let start = leaf * MerkleTree.leafSize
+        let end = min(start + MerkleTree.leafSize, length)
+        guard start < end else { break }
+        unsafe hasher.take(UnsafeRawBufferPointer(rebasing: buffer.memory[position..<start]))
+        unsafe hasher.take(
+          UnsafeRawBufferPointer(rebasing: buffer.memory[start..<end]), digest: leaves[leaf])
+        position = end
+      }
+    }
+    unsafe hasher.take(UnsafeRawBufferPointer(rebasing: buffer.memory[position...]))
   }
 
   private func badBlocks(_ hasher: PieceHasher) -> [Int] {

@@ -89,7 +89,8 @@ struct PickerModel {
     case 9: prioritise()
     case 10: lose()
     case 11: garbage()
-    case 12...13: finish()
+    case 12: finish()
+    case 13: if random.number(below: 4) == 0 { spoil() } else { finish() }
     case 14...25: pick()
     default: deliver()
     }
@@ -241,6 +242,17 @@ struct PickerModel {
       for block in blocks(piece) { arrived.remove(block) }
       have.insert(piece)
       tell(piece, true)
+    }
+  }
+
+  /// Some blocks that are here turn out wrong, whether their piece is whole or not.
+  private mutating func spoil() {
+    guard let block = arrived.sorted(by: Self.isBefore).randomElement(using: &random) else { return }
+    let piece = Int(block.piece)
+    let bad = (0..<geometry.blockCount(piece)).filter { _ in random.number(below: 3) == 0 }
+    picker.blocksFailed(piece, bad + [Int(block.index), -1, 1000])
+    for index in bad + [Int(block.index)] {
+      arrived.remove(Block(piece: block.piece, index: Int32(index)))
     }
   }
 

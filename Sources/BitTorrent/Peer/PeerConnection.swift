@@ -52,6 +52,8 @@ final class PeerConnection: ReadinessHandler {
   /// Pieces that it would like to be asked for while it does not choke us (BEP 6), the oldest first.
   var suggested: [Int32] = []
   var isSnubbed = false
+  /// Whether it has sent a whole good piece alone, and nothing doubtful since.
+  var isProven = false
   /// Blocks that it was asked for and that were given up: they may come late.
   var late = 0
   var blocksToPick: [Block] = []
@@ -73,6 +75,8 @@ final class PeerConnection: ReadinessHandler {
   var uploaded: Int64 = 0
   var unrequested = 0
   var rejects = 0
+  /// Hash requests of it that a disk thread works on, and those of them that read a piece.
+  var hashJobs = 0
   var leafReads = 0
   var unchokedAt: Instant?
   var uploadedAtUnchoke: Int64 = 0

@@ -143,6 +143,11 @@ struct PiecePicker: Sendable {
   /// others have something else to do, so that a second failure names the liar.
   func isDoubtful(_ piece: Int) -> Bool { doubtful[piece] }
 
+  /// Whether `piece` is open and not whole yet.
+  func isGathering(_ piece: Int) -> Bool {
+    slots[piece] >= 0 && !opened[Int(slots[piece])].isVerifying
+  }
+
   /// Pieces, requests and peers looked at so far: what the choices cost, for metrics and tests.
   var steps: Int { order.steps + walked }
 

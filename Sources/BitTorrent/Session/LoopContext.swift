@@ -17,6 +17,8 @@ final class LoopContext: DeferredWork {
   let openFiles: OpenFiles
   /// Memory of pieces that are being gathered or written, for all torrents of the loop.
   let pieces: PieceBufferPool
+  /// Trees and leaf hashes for peers that ask for them (BEP 52).
+  var hashServer: HashServer
   /// Memory of blocks on their way out.
   let uploads: PieceBufferPool
   /// What limits there are, and who waits because of them.
@@ -66,6 +68,7 @@ final class LoopContext: DeferredWork {
     openFiles = OpenFiles(limit: configuration.openFiles)
     pieces = PieceBufferPool(limit: configuration.pendingPieceBytes)
     uploads = PieceBufferPool(limit: configuration.uploadBytes)
+    hashServer = HashServer(leafBytes: configuration.leafBytes / max(1, configuration.loops))
     limits = LoopLimits(configuration, on: loop)
   }
 

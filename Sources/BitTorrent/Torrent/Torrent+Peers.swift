@@ -168,9 +168,14 @@ extension Torrent {
     return worst != nil
   }
 
+  /// The connection of a sender that has not left. O(peers).
+  func connection(_ serial: UInt32) -> PeerConnection? {
+    peers.lazy.compactMap { $0 }.first { $0.serial == serial }
+  }
+
   /// A peer is known to lie: closes it and refuses it from now on.
   func ban(_ serial: UInt32, _ reason: CloseReason, on loop: isolated Loop) {
-    if let peer = peers.lazy.compactMap({ $0 }).first(where: { $0.serial == serial }) {
+    if let peer = connection(serial) {
       peer.close(reason, on: loop)
     } else if let endpoint = senders.endpoint(serial) {
       book.ban(endpoint)

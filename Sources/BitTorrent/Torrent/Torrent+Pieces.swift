@@ -11,6 +11,12 @@ extension Torrent {
   /// All blocks of a piece are here.
   func completed(_ piece: Int, _ open: OpenPiece, on loop: isolated Loop) {
     piecesInDisk += 1
+    // Its blocks must not be touched by two threads, should one be found wrong and fetched again.
+    if open.isChecking { open.isWaiting = true } else { write(piece, open, on: loop) }
+  }
+
+  /// Has a whole piece hashed and written.
+  func write(_ piece: Int, _ open: OpenPiece, on loop: isolated Loop) {
     guard let expected = PieceExpectation(piece: piece, info: info, layers: layers, leaves: open.leaves)
     else {
       halt("piece \(piece) cannot be verified: its hash is not known", on: loop)
@@ -23,6 +29,7 @@ extension Torrent {
     ) { loop, write in
       me.value(on: loop).written(write, on: loop)
     }
+    if open.isWatched { write.checkedLeaves = open.checked }
     write.wantsBlockDigests = blame.isOnRecord(piece)
     context.disk.submit(write)
   }
@@ -32,6 +39,7 @@ extension Torrent {
     let piece = write.piece
     switch write.outcome {
     case .written:
+      if piece < openPieces.count, let open = openPieces[piece] { prove(open) }
       close(piece)
       accept(write, on: loop)
     case .mismatch(let badBlocks):
@@ -52,13 +60,15 @@ extension Torrent {
   }
 
   /// A disk job has ended: somebody may have waited for that.
-  private func quieter(on loop: isolated Loop) {
+  func quieter(on loop: isolated Loop) {
     if isStopping { stopIfQuiet(on: loop) } else { retryIfQuiet(on: loop) }
   }
 
   /// The memory of a piece goes back to the pool.
   func close(_ piece: Int) {
-    if piece < openPieces.count { openPieces[piece] = nil }
+    guard piece < openPieces.count, let open = openPieces[piece] else { return }
+    if open.wantsLeaves, !open.isWatched { unwantLeaves(piece) }
+    openPieces[piece] = nil
   }
 
   private func accept(_ write: PieceWrite, on loop: isolated Loop) {
@@ -68,6 +78,7 @@ extension Torrent {
     if write.wantsBlockDigests {
       for serial in blame.passed(piece, digests: blockDigests(write)) { ban(serial, .badData, on: loop) }
     }
+    keepLeaves(write)
     selection.verified(piece, info: info)
     epoch.add(piece)
     guard wasMissing else { return }

@@ -10,7 +10,7 @@ import PieceStorage
 ///
 /// Files, in the order of a block's way: +Blocks (from a peer into a piece), +Pieces (hashed, written,
 /// durable, announced), +Requests (what to ask for next), +Uploads, +Peers (whom to connect to and
-/// whom to drop), +Choking, +Hashes (BEP 52), +Announcing, +Limits, +Clock, +Status, +Life (start, stop, retry).
+/// whom to drop), +Choking, +Hashes, +Leaves, +Disputes (BEP 52), +Announcing, +Limits, +Clock, +Status, +Life (start, stop, retry).
 final class Torrent: DeferredWork {
   /// Its place in the session, and its index among those that are awake.
   weak var seat: TorrentSeat?
@@ -49,7 +49,8 @@ final class Torrent: DeferredWork {
   var choker: Choker
   var suggestions: Suggestions
   var hashes: HashRequester?
-  var hashServer = HashServer()
+  /// Open pieces whose blocks are compared with leaf hashes as they come; some that were closed since.
+  var watched: [Int] = []
   var chokerPeers: [ChokerPeer] = []
   var flushQueue: [PeerConnection] = []
   var others: [PeerSlot] = []
