@@ -2,6 +2,7 @@
 #include "CSystem.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -72,6 +73,89 @@ ssize_t apus_send(int fd, const struct iovec *vectors, int count) {
   } while (result < 0 && errno == EINTR);
   return result;
 }
+
+static socklen_t length_of(const struct sockaddr_storage *address) {
+  return address->ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+}
+
+#ifdef __linux__
+int apus_receive_datagrams(int fd, struct apus_datagram *datagrams, int count, uint8_t *buffer, size_t size) {
+  struct mmsghdr messages[APUS_DATAGRAMS];
+  struct iovec vectors[APUS_DATAGRAMS];
+  if (count > APUS_DATAGRAMS) count = APUS_DATAGRAMS;
+  memset(messages, 0, sizeof messages[0] * count);
+  for (int i = 0; i < count; i++) {
+    vectors[i].iov_base = buffer + i * size;
+    vectors[i].iov_len = size;
+    messages[i].msg_hdr.msg_iov = &vectors[i];
+    messages[i].msg_hdr.msg_iovlen = 1;
+    messages[i].msg_hdr.msg_name = &datagrams[i].address;
+    messages[i].msg_hdr.msg_namelen = sizeof datagrams[i].address;
+  }
+  int result;
+  do {
+    result = recvmmsg(fd, messages, count, MSG_DONTWAIT, NULL);
+  } while (result < 0 && errno == EINTR);
+  for (int i = 0; i < result; i++) {
+    datagrams[i].offset = i * size;
+    datagrams[i].length = messages[i].msg_hdr.msg_flags & MSG_TRUNC ? 0 : messages[i].msg_len;
+  }
+  return result;
+}
+
+int apus_send_datagrams(int fd, const struct apus_datagram *datagrams, int count, const uint8_t *buffer) {
+  struct mmsghdr messages[APUS_DATAGRAMS];
+  struct iovec vectors[APUS_DATAGRAMS];
+  if (count > APUS_DATAGRAMS) count = APUS_DATAGRAMS;
+  memset(messages, 0, sizeof messages[0] * count);
+  for (int i = 0; i < count; i++) {
+    vectors[i].iov_base = (void *)(buffer + datagrams[i].offset);
+    vectors[i].iov_len = datagrams[i].length;
+    messages[i].msg_hdr.msg_iov = &vectors[i];
+    messages[i].msg_hdr.msg_iovlen = 1;
+    messages[i].msg_hdr.msg_name = (void *)&datagrams[i].address;
+    messages[i].msg_hdr.msg_namelen = length_of(&datagrams[i].address);
+  }
+  int result;
+  do {
+    result = sendmmsg(fd, messages, count, MSG_DONTWAIT | MSG_NOSIGNAL);
+  } while (result < 0 && errno == EINTR);
+  return result;
+}
+#else
+int apus_receive_datagrams(int fd, struct apus_datagram *datagrams, int count, uint8_t *buffer, size_t size) {
+  int done = 0;
+  while (done < count) {
+    struct iovec vector = {.iov_base = buffer + done * size, .iov_len = size};
+    struct msghdr message = {
+        .msg_name = &datagrams[done].address,
+        .msg_namelen = sizeof datagrams[done].address,
+        .msg_iov = &vector,
+        .msg_iovlen = 1,
+    };
+    ssize_t result = recvmsg(fd, &message, MSG_DONTWAIT);
+    if (result < 0 && errno == EINTR) continue;
+    if (result < 0) return done > 0 ? done : -1;
+    datagrams[done].offset = done * size;
+    datagrams[done].length = message.msg_flags & MSG_TRUNC ? 0 : (uint32_t)result;
+    done++;
+  }
+  return done;
+}
+
+int apus_send_datagrams(int fd, const struct apus_datagram *datagrams, int count, const uint8_t *buffer) {
+  int done = 0;
+  while (done < count) {
+    ssize_t result = sendto(fd, buffer + datagrams[done].offset, datagrams[done].length, MSG_DONTWAIT,
+                            (const struct sockaddr *)&datagrams[done].address,
+                            length_of(&datagrams[done].address));
+    if (result < 0 && errno == EINTR) continue;
+    if (result < 0) return done > 0 ? done : -1;
+    done++;
+  }
+  return done;
+}
+#endif
 
 int apus_terminal_columns(int fd) {
   struct winsize size;

@@ -27,6 +27,17 @@ extension Endpoint {
     }
   }
 
+  /// The C form as a value.
+  var socketStorage: sockaddr_storage {
+    var storage = sockaddr_storage()
+    unsafe withSocketAddress { address, length in
+      unsafe withUnsafeMutableBytes(of: &storage) { bytes in
+        unsafe bytes.copyMemory(from: UnsafeRawBufferPointer(start: address, count: Int(length)))
+      }
+    }
+    return storage
+  }
+
   /// From the C form; `nil` for families that are not IP.
   init?(_ storage: sockaddr_storage) {
     var storage = storage

@@ -1,5 +1,4 @@
 import Bytes
-private import CSystem
 import EventLoop
 private import Glibc
 import PeerProtocol
@@ -12,14 +11,12 @@ extension PeerConnection {
     let hadPartial = !partial.isEmpty
     let missing = hadPartial ? partial.missing : 0
     let before = downloaded
-    let count = read(into: buffer, on: loop)
-    guard count > 0 else {
-      if count == 0 {
-        close(.closedByPeer, on: loop)
-      } else if let code = Optional(apus_errno()), code != EAGAIN {
-        close(code == ECONNRESET ? .closedByPeer : .readError, on: loop)
-      }
-      return
+    let count: Int
+    switch read(into: buffer, on: loop) {
+    case .bytes(let moved): count = moved
+    case .none: return
+    case .ended: return close(.closedByPeer, on: loop)
+    case .failed: return close(.readError, on: loop)
     }
     lastReceived = loop.now
     var rest = count
@@ -33,19 +30,20 @@ extension PeerConnection {
     if phase == .open { torrent.fillRequests(self, on: loop) }
   }
 
-  private func read(into buffer: ReceiveBuffer, on loop: isolated Loop) -> Int {
+  private func read(into buffer: ReceiveBuffer, on loop: isolated Loop) -> PeerStream.Moved {
     var most = buffer.capacity
     if let share = rates.shares.arrivals { most = readSize(share, most: most, on: loop) }
     guard !partial.isEmpty else {
       var vector = unsafe iovec(iov_base: buffer.base, iov_len: most)
-      return unsafe apus_receive(descriptor, &vector, 1)
+      return unsafe stream.read(into: &vector, count: 1)
     }
-    let descriptor = descriptor
+    let stream = stream
     return unsafe partial.withRoom { room in
-      unsafe withUnsafeTemporaryAllocation(of: iovec.self, capacity: 2) { vectors in
+      unsafe withUnsafeTemporaryAllocation(of: iovec.self, capacity: 2) { vectors -> PeerStream.Moved in
         unsafe vectors[0] = iovec(iov_base: room.baseAddress, iov_len: room.count)
         unsafe vectors[1] = iovec(iov_base: buffer.base, iov_len: most)
-        return unsafe apus_receive(descriptor, vectors.baseAddress, 2)
+        guard let first = vectors.baseAddress else { return .none }
+        return unsafe stream.read(into: first, count: 2)
       }
     }
   }

@@ -1,8 +1,6 @@
 import Addresses
 import Bytes
-private import CSystem
 import EventLoop
-private import Glibc
 import Metainfo
 import PeerProtocol
 
@@ -31,21 +29,21 @@ extension PeerConnection {
       control = []
     }
     while !sendQueue.isEmpty {
-      let count = sendQueue.write(to: descriptor)
-      guard count > 0 else {
-        if apus_errno() == EAGAIN { break }
-        close(.readError, on: loop)
+      let moved = sendQueue.write(to: stream)
+      if moved == .none { break }
+      guard case .bytes = moved else {
+        close(moved == .ended ? .closedByPeer : .readError, on: loop)
         return
       }
       lastSent = loop.now
       writeStalledSince = nil
     }
     if sendQueue.isEmpty {
-      watcher?.watch(for: readInterest)
+      stream.watch(for: readInterest)
       torrent.context.freedMemory(on: loop)
     } else {
       if writeStalledSince == nil { writeStalledSince = loop.now }
-      watcher?.watch(for: readInterest.union(.writable))
+      stream.watch(for: readInterest.union(.writable))
     }
     readMore(on: loop)
   }

@@ -6,7 +6,7 @@ import Metainfo
 import PeerProtocol
 import PieceStorage
 
-/// One peer of one torrent over TCP. Confined to the torrent's loop.
+/// One peer of one torrent. Confined to the torrent's loop.
 ///
 /// Files: +Receiving (socket to messages), +Messages (what each message does), +Requests (what we ask
 /// for), +Uploading (what is asked of us), +Sending (messages to socket), +Limits (waiting for a turn).
@@ -18,12 +18,11 @@ final class PeerConnection: ReadinessHandler {
 
   let torrent: Torrent
   let slot: PeerSlot
-  let descriptor: Int32
+  let stream: PeerStream
   let remote: Endpoint
   let isOutgoing: Bool
   /// Unlike a slot, never used again: names a sender after it has gone.
   let serial: UInt32
-  var watcher: SocketWatcher?
   var phase: Phase
 
   // Who it is.
@@ -89,13 +88,13 @@ final class PeerConnection: ReadinessHandler {
   var writeStalledSince: Instant?
 
   init(
-    _ torrent: Torrent, slot: PeerSlot, serial: UInt32, descriptor: Int32, remote: Endpoint,
+    _ torrent: Torrent, slot: PeerSlot, serial: UInt32, stream: PeerStream, remote: Endpoint,
     isOutgoing: Bool, wireHash: InfoHash, now: Instant
   ) {
     self.torrent = torrent
     self.slot = slot
     self.serial = serial
-    self.descriptor = descriptor
+    self.stream = stream
     self.remote = remote
     self.isOutgoing = isOutgoing
     self.wireHash = wireHash
@@ -126,12 +125,9 @@ final class PeerConnection: ReadinessHandler {
   /// Its address for accounts: where it listens, else where it came from.
   var endpoint: Endpoint { listening ?? remote }
 
-  /// Watches the socket: for the end of connecting, or for the greeting.
+  /// Watches the stream: for the end of connecting, or for the greeting.
   func start(on loop: isolated Loop) -> Bool {
-    guard let watcher = loop.watcher(descriptor, self) else { return false }
-    self.watcher = watcher
-    watcher.watch(for: phase == .connecting ? .writable : .readable)
-    return true
+    stream.start(self, for: phase == .connecting ? .writable : .readable, on: loop)
   }
 
   func ready(_ events: Readiness, on loop: isolated Loop) {
@@ -145,14 +141,14 @@ final class PeerConnection: ReadinessHandler {
   }
 
   private func finishConnecting(on loop: isolated Loop) {
-    guard TCP.connectError(descriptor) == 0 else {
+    guard stream.isConnected else {
       close(.connectFailed, on: loop)
       return
     }
     phase = .greeting
     openedAt = loop.now
     sendHandshake(on: loop)
-    watcher?.watch(for: .readable)
+    stream.watch(for: .readable)
   }
 
   /// Ends the connection. The torrent forgets it; idempotent.
@@ -160,9 +156,7 @@ final class PeerConnection: ReadinessHandler {
     guard phase != .closed else { return }
     let wasOpen = phase == .open
     phase = .closed
-    watcher?.close()
-    watcher = nil
-    TCP.close(descriptor)
+    stream.close()
     sendQueue.removeAll()
     uploads.removeAll()
     leaveLines(wasOpen: wasOpen)

@@ -1,4 +1,3 @@
-private import CSystem
 private import Glibc
 import PieceStorage
 
@@ -37,20 +36,22 @@ struct SendQueue {
     byteCount = 0
   }
 
-  /// Writes what the socket takes. The bytes written, or -1 with errno (also when it takes none).
-  mutating func write(to descriptor: Int32) -> Int {
+  /// Writes what the stream takes.
+  mutating func write(to stream: PeerStream) -> PeerStream.Moved {
     let most = 16
-    let count = unsafe withUnsafeTemporaryAllocation(of: iovec.self, capacity: most) { vectors in
+    let moved = unsafe withUnsafeTemporaryAllocation(of: iovec.self, capacity: most) {
+      vectors -> PeerStream.Moved in
       var used = 0
       for part in parts[first...].prefix(most) {
         let skip = used == 0 ? written : 0
         unsafe vectors[used] = Self.vector(part, skip: skip)
         used += 1
       }
-      return unsafe apus_send(descriptor, vectors.baseAddress, Int32(used))
+      guard let first = vectors.baseAddress else { return .none }
+      return unsafe stream.write(first, count: used)
     }
-    if count > 0 { advance(count) }
-    return count
+    if case .bytes(let count) = moved { advance(count) }
+    return moved
   }
 
   /// The arrays and buffers stay referenced by `parts` while the call lasts.

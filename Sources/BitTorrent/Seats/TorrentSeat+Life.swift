@@ -5,24 +5,24 @@ import PeerProtocol
 // What is asked of a torrent from outside, whether it is awake or not.
 extension TorrentSeat {
   /// A connection from outside, its handshake read.
-  func accept(_ descriptor: Int32, from remote: Endpoint, _ handshake: Handshake, on loop: isolated Loop) {
+  func accept(_ visitor: Visitor, on loop: isolated Loop) {
     if isReady {
-      torrent?.accept(descriptor, from: remote, handshake, on: loop)
+      torrent?.accept(visitor, on: loop)
       return
     }
     guard phase != .failed, phase != .stopping, phase != .ended, visitors.count < Self.visitorLimit,
-      context.connections < context.configuration.connections, past?.book.isBanned(remote) != true
+      context.connections < context.configuration.connections, past?.book.isBanned(visitor.remote) != true
     else {
-      TCP.close(descriptor)
+      visitor.dismiss()
       return
     }
     context.connections += 1
-    visitors.append(Visitor(descriptor: descriptor, remote: remote, handshake: handshake))
+    visitors.append(visitor)
     wake(on: loop)
   }
 
   func dismissVisitors() {
-    for visitor in visitors { TCP.close(visitor.descriptor) }
+    for visitor in visitors { visitor.dismiss() }
     context.connections -= visitors.count
     visitors = []
   }

@@ -79,7 +79,7 @@ extension TorrentSeat {
     visitors = []
     for visitor in waiting {
       context.connections -= 1
-      torrent?.accept(visitor.descriptor, from: visitor.remote, visitor.handshake, on: loop)
+      torrent?.accept(visitor, on: loop)
     }
     // Looked at, complete, nobody there: most torrents of a start with thousands go to rest right away.
     restIfQuiet(on: loop)

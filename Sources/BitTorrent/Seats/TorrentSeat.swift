@@ -28,13 +28,6 @@ final class TorrentSeat: AnnouncerOwner {
     case ended
   }
 
-  /// A connection that came while the torrent was not ready for it.
-  struct Visitor {
-    let descriptor: Int32
-    let remote: Endpoint
-    let handshake: Handshake
-  }
-
   /// Visitors that may wait.
   static let visitorLimit = 16
 
@@ -50,6 +43,7 @@ final class TorrentSeat: AnnouncerOwner {
   var outline: TorrentOutline
   var torrent: Torrent?
   var past: TorrentPast?
+  /// Connections that came while the torrent was not ready for them.
   var visitors: [Visitor] = []
   /// The second of the alarm that counts.
   var alarm: UInt64 = 0

@@ -1,6 +1,5 @@
 import Addresses
 import Bytes
-private import CSystem
 import EventLoop
 private import Glibc
 import PeerProtocol
@@ -9,34 +8,29 @@ import PeerProtocol
 final class IncomingConnection: ReadinessHandler {
   let remote: Endpoint
   let acceptedAt: Instant
-  private let descriptor: Int32
+  private let stream: PeerStream
   private unowned let listener: Listener
-  private var watcher: SocketWatcher?
   private var bytes: [UInt8] = []
 
-  init(descriptor: Int32, remote: Endpoint, listener: Listener, now: Instant) {
-    self.descriptor = descriptor
+  init(_ carrier: PeerStream.Carrier, remote: Endpoint, listener: Listener, now: Instant) {
+    stream = PeerStream(carrier)
     self.remote = remote
     self.listener = listener
     acceptedAt = now
   }
 
-  func start(on loop: isolated Loop) -> Bool {
-    watcher = loop.watcher(descriptor, self)
-    watcher?.watch(for: .readable)
-    return watcher != nil
-  }
+  func start(on loop: isolated Loop) -> Bool { stream.start(self, for: .readable, on: loop) }
 
   func ready(_ events: Readiness, on loop: isolated Loop) {
     // Exactly the handshake: what follows belongs to the torrent that takes the socket over.
-    let count = unsafe withUnsafeTemporaryAllocation(byteCount: Handshake.byteCount, alignment: 8) { buffer in
+    let moved = unsafe withUnsafeTemporaryAllocation(byteCount: Handshake.byteCount, alignment: 8) { buffer in
       var vector = unsafe iovec(iov_base: buffer.baseAddress, iov_len: Handshake.byteCount - bytes.count)
-      let count = unsafe apus_receive(descriptor, &vector, 1)
-      if count > 0 { unsafe bytes.append(contentsOf: buffer[..<count]) }
-      return count
+      let moved = unsafe stream.read(into: &vector, count: 1)
+      if case .bytes(let count) = moved { unsafe bytes.append(contentsOf: buffer[..<count]) }
+      return moved
     }
-    if count < 0, apus_errno() == EAGAIN { return }
-    guard count > 0, Handshake.isPrefix(bytes.rawBytes) else {
+    if moved == .none { return }
+    guard case .bytes = moved, Handshake.isPrefix(bytes.rawBytes) else {
       listener.forget(self)
       close()
       return
@@ -50,12 +44,8 @@ final class IncomingConnection: ReadinessHandler {
     listener.greeted(self, handshake)
   }
 
-  /// Stops watching and gives the descriptor away.
-  func release() -> Int32 {
-    watcher?.close()
-    watcher = nil
-    return descriptor
-  }
+  /// Stops watching and gives away what carries the bytes.
+  func release() -> PeerStream.Carrier { stream.release() }
 
-  func close() { TCP.close(release()) }
+  func close() { stream.close() }
 }

@@ -47,7 +47,7 @@ final class Listener: ReadinessHandler {
     for _ in 0..<64 {
       guard let (descriptor, remote) = TCP.accept(descriptor) else { return }
       if greeting.count >= Self.greetingLimit { greeting.removeFirst().close() }
-      let incoming = IncomingConnection(descriptor: descriptor, remote: remote, listener: self, now: loop.now)
+      let incoming = IncomingConnection(.tcp(descriptor), remote: remote, listener: self, now: loop.now)
       guard incoming.start(on: loop) else {
         TCP.close(descriptor)
         continue
@@ -59,15 +59,9 @@ final class Listener: ReadinessHandler {
   /// A handshake is complete: the torrent's loop takes the connection over.
   func greeted(_ incoming: IncomingConnection, _ handshake: Handshake) {
     forget(incoming)
-    let descriptor = incoming.release()
-    guard let seat = registry.find(handshake.infoHash) else {
-      TCP.close(descriptor)
-      return
-    }
-    let remote = incoming.remote
-    seat.loop.post { loop in
-      seat.value(on: loop).accept(descriptor, from: remote, handshake, on: loop)
-    }
+    let visitor = Visitor(carrier: incoming.release(), remote: incoming.remote, handshake: handshake)
+    guard let seat = registry.find(handshake.infoHash) else { return visitor.dismiss() }
+    seat.loop.post { loop in seat.value(on: loop).accept(visitor, on: loop) }
   }
 
   func forget(_ incoming: IncomingConnection) {

@@ -19,6 +19,8 @@ public final class Session: Sendable {
   let disk: DiskPool
   let loops: [Confined<LoopContext>]
   private let listeners: [Confined<Listener>]
+  /// The UDP sockets, on the first loop, beside the listeners.
+  let ports: [Confined<DatagramPort>]
   let registry = TorrentRegistry()
   private let life = Mutex(Life())
 
@@ -32,7 +34,7 @@ public final class Session: Sendable {
   public init(_ configuration: SessionConfiguration) async throws(SessionError) {
     self.configuration = configuration
     let peerID = PeerID.random(prefix: configuration.peerIDPrefix)
-    let sockets = try Self.listen(configuration.listen)
+    let sockets = try ListeningSockets.bind(configuration.listen)
     listening = sockets.map(\.bound)
     let disk = DiskPool(threads: configuration.diskThreads)
     self.disk = disk
@@ -48,18 +50,22 @@ public final class Session: Sendable {
         })
     }
     self.loops = loops
-    var listeners: [Confined<Listener>] = []
     let first = loops[0].loop
     let registry = registry
-    for socket in sockets {
-      listeners.append(
-        await first.perform { loop in
-          let listener = Listener(descriptor: socket.descriptor, bound: socket.bound, registry: registry)
-          listener.start(on: loop)
-          return Confined(listener, on: loop)
-        })
+    listeners = await first.perform { loop in
+      sockets.map { pair in
+        let listener = Listener(descriptor: pair.stream, bound: pair.bound, registry: registry)
+        listener.start(on: loop)
+        return Confined(listener, on: loop)
+      }
     }
-    self.listeners = listeners
+    ports = await first.perform { loop in
+      sockets.map { pair in
+        let port = DatagramPort(UDPSocket(pair.datagrams, bound: pair.bound))
+        _ = port.start(on: loop)
+        return Confined(port, on: loop)
+      }
+    }
   }
 
   /// Adds a torrent and starts it: what is on disk is looked at first, then peers are sought.
@@ -126,6 +132,7 @@ public final class Session: Sendable {
     for listener in listeners {
       await listener.loop.perform { loop in listener.value(on: loop).stop() }
     }
+    for port in ports { await port.loop.perform { loop in port.value(on: loop).close(on: loop) } }
     let seats = registry.removeAll()
     await withTaskGroup { group in
       for context in loops {
@@ -146,28 +153,5 @@ public final class Session: Sendable {
       context.loop.stop()
       context.loop.join()
     }
-  }
-
-  private static func listen(_ endpoints: [Endpoint]) throws(SessionError) -> [(
-    descriptor: Int32, bound: Endpoint
-  )] {
-    var sockets: [(descriptor: Int32, bound: Endpoint)] = []
-    var failure: SocketError?
-    var port: UInt16 = 0
-    for endpoint in endpoints {
-      // One port for all addresses: trackers are told only one.
-      let wanted = Endpoint(endpoint.address, port: endpoint.port == 0 ? port : endpoint.port)
-      do {
-        let socket = try TCP.listen(on: wanted)
-        port = socket.bound.port
-        sockets.append(socket)
-      } catch {
-        failure = failure ?? error
-      }
-    }
-    if let failure, sockets.isEmpty {
-      throw SessionError(.cannotListen, "\(failure); choose another address or port")
-    }
-    return sockets
   }
 }

@@ -37,21 +37,22 @@ extension Torrent {
       return
     }
     let hash = candidate.isV2Only ? upgradedHash ?? info.infoHash : info.infoHash
-    let peer = makePeer(descriptor, candidate.endpoint, isOutgoing: true, wireHash: hash, on: loop)
+    let peer = makePeer(.tcp(descriptor), candidate.endpoint, isOutgoing: true, wireHash: hash, on: loop)
     connecting += 1
     if !peer.start(on: loop) { peer.close(.connectFailed, on: loop) }
   }
 
   /// A connection from outside, its handshake read.
-  func accept(_ descriptor: Int32, from remote: Endpoint, _ handshake: Handshake, on loop: isolated Loop) {
+  func accept(_ visitor: Visitor, on loop: isolated Loop) {
+    let (remote, handshake) = (visitor.remote, visitor.handshake)
     guard !isStopping, state == .downloading || state == .seeding, !book.isBanned(remote),
       connections < context.configuration.peersPerTorrent || makeRoom(on: loop),
       context.connections < context.configuration.connections
     else {
-      TCP.close(descriptor)
+      visitor.dismiss()
       return
     }
-    let peer = makePeer(descriptor, remote, isOutgoing: false, wireHash: handshake.infoHash, on: loop)
+    let peer = makePeer(visitor.carrier, remote, isOutgoing: false, wireHash: handshake.infoHash, on: loop)
     guard peer.start(on: loop) else {
       peer.close(.readError, on: loop)
       return
@@ -60,12 +61,14 @@ extension Torrent {
   }
 
   private func makePeer(
-    _ descriptor: Int32, _ remote: Endpoint, isOutgoing: Bool, wireHash: InfoHash, on loop: isolated Loop
+    _ carrier: PeerStream.Carrier, _ remote: Endpoint, isOutgoing: Bool, wireHash: InfoHash,
+    on loop: isolated Loop
   ) -> PeerConnection {
     let slot = freeSlots.popLast() ?? PeerSlot(Int32(peers.count))
     nextSerial += 1
     let peer = PeerConnection(
-      self, slot: slot, serial: nextSerial, descriptor: descriptor, remote: remote, isOutgoing: isOutgoing,
+      self, slot: slot, serial: nextSerial, stream: PeerStream(carrier), remote: remote,
+      isOutgoing: isOutgoing,
       wireHash: wireHash, now: loop.now)
     if slot.index == peers.count { peers.append(peer) } else { peers[slot.index] = peer }
     if let rates { peer.rates.shares = rates.shares(of: remote.address) }

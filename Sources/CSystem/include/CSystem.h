@@ -21,6 +21,21 @@ int apus_set_option(int fd, int level, int name, int value);
 ssize_t apus_receive(int fd, const struct iovec *vectors, int count);
 /// Gathered send that never raises SIGPIPE; the count or -1 with errno.
 ssize_t apus_send(int fd, const struct iovec *vectors, int count);
+/// One datagram of a batch, in a buffer that all share.
+struct apus_datagram {
+  struct sockaddr_storage address;
+  /// Where its bytes start in the buffer, and how many there are.
+  uint32_t offset;
+  uint32_t length;
+};
+/// Datagrams that one call receives or sends at most.
+#define APUS_DATAGRAMS 64
+/// Receives up to `count` datagrams without blocking; datagram i goes to `buffer + i * size`. The number that
+/// came, or -1 with errno. One that is longer than `size` comes with length 0.
+int apus_receive_datagrams(int fd, struct apus_datagram *datagrams, int count, uint8_t *buffer, size_t size);
+/// Sends up to `count` datagrams without blocking; the number that the system took, or -1 with errno if it
+/// did not take the first.
+int apus_send_datagrams(int fd, const struct apus_datagram *datagrams, int count, const uint8_t *buffer);
 /// The terminal's columns on a descriptor, or 0.
 int apus_terminal_columns(int fd);
 /// The terminal's rows on a descriptor, or 0.

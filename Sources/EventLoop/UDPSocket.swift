@@ -1,0 +1,168 @@
+public import Addresses
+internal import Bytes
+internal import CSystem
+internal import Glibc
+
+/// Who gets the datagrams of a socket.
+public protocol DatagramHandler: AnyObject {
+  /// A datagram came. Its bytes are only there while the call lasts.
+  func received(_ datagram: RawSpan, from remote: Endpoint, on loop: isolated Loop)
+  /// All datagrams that waited have been handed over: time to answer them together.
+  func receivedAll(on loop: isolated Loop)
+}
+
+/// A UDP socket on a loop. Datagrams come and go in batches of up to 64 a system call; what is sent during a
+/// wake-up leaves together at its end. Confined to its loop; nothing is allocated per datagram.
+@safe
+public final class UDPSocket: ReadinessHandler, DeferredWork {
+  /// Bytes that may wait to be sent; what comes beyond that is lost, as UDP may lose it.
+  public static let queueLimit = 1 << 20
+  /// Batches taken from the socket in one wake-up, so that a flood does not starve the loop's other work.
+  private static let batchLimit = 8
+
+  /// The local end, with the port that was given.
+  public let bound: Endpoint
+  /// Datagrams that were lost because the queue was full or the system refused them.
+  public private(set) var lost = 0
+
+  private let descriptor: Int32
+  private let datagramSize: Int
+  private let buffer: UnsafeMutablePointer<UInt8>
+  private let arrivals: UnsafeMutablePointer<apus_datagram>
+  private var watcher: SocketWatcher?
+  private var handler: (any DatagramHandler)?
+  private var outgoing: [UInt8] = []
+  private var waiting: [apus_datagram] = []
+  private var isFlushScheduled = false
+  private var isOpen = true
+
+  /// Takes over a descriptor that `bind` gave. Datagrams longer than `datagramSize` bytes are dropped when
+  /// they come.
+  public init(_ descriptor: Int32, bound: Endpoint, datagramSize: Int = 2048) {
+    self.descriptor = descriptor
+    self.bound = bound
+    self.datagramSize = datagramSize
+    unsafe buffer = .allocate(capacity: Int(APUS_DATAGRAMS) * datagramSize)
+    unsafe arrivals = .allocate(capacity: Int(APUS_DATAGRAMS))
+    unsafe arrivals.initialize(repeating: apus_datagram(), count: Int(APUS_DATAGRAMS))
+  }
+
+  deinit {
+    if isOpen { TCP.close(descriptor) }
+    unsafe buffer.deallocate()
+    unsafe arrivals.deallocate()
+  }
+
+  /// Begins to receive; false if the system refuses.
+  public func start(_ handler: any DatagramHandler, on loop: isolated Loop) -> Bool {
+    watcher = loop.watcher(descriptor, self)
+    self.handler = handler
+    watcher?.watch(for: .readable)
+    return watcher != nil
+  }
+
+  /// Closes the socket; what waits to be sent is tried once more. Idempotent.
+  public func close(on loop: isolated Loop) {
+    guard isOpen else { return }
+    flush()
+    isOpen = false
+    handler = nil
+    watcher?.close()
+    watcher = nil
+    TCP.close(descriptor)
+  }
+
+  /// Sends a datagram at the end of this wake-up.
+  public func send(_ datagram: RawSpan, to remote: Endpoint, on loop: isolated Loop) {
+    guard isOpen, remote.address.isV4 == bound.address.isV4 else { return }
+    guard outgoing.count + datagram.byteCount <= Self.queueLimit else {
+      lost += 1
+      return
+    }
+    var entry = apus_datagram()
+    entry.offset = UInt32(outgoing.count)
+    entry.length = UInt32(datagram.byteCount)
+    entry.address = remote.socketStorage
+    unsafe datagram.withUnsafeBytes { unsafe outgoing.append(contentsOf: $0) }
+    waiting.append(entry)
+    guard !isFlushScheduled else { return }
+    isFlushScheduled = true
+    loop.atEndOfWakeUp(self)
+  }
+
+  /// The socket can be read or written: hands over what came, sends what waits.
+  public func ready(_ events: Readiness, on loop: isolated Loop) {
+    if events.contains(.writable) { flush() }
+    guard events.contains(.readable) else { return }
+    for _ in 0..<Self.batchLimit {
+      let count = unsafe apus_receive_datagrams(descriptor, arrivals, APUS_DATAGRAMS, buffer, datagramSize)
+      guard count > 0 else { break }
+      for index in 0..<Int(count) {
+        unsafe handOver(arrivals[index], on: loop)
+      }
+      guard isOpen, count == APUS_DATAGRAMS else { break }
+    }
+    handler?.receivedAll(on: loop)
+  }
+
+  private func handOver(_ arrival: apus_datagram, on loop: isolated Loop) {
+    guard arrival.length > 0, let remote = Endpoint(arrival.address) else { return }
+    let bytes = unsafe UnsafeRawBufferPointer(
+      start: buffer + Int(arrival.offset), count: Int(arrival.length))
+    unsafe handler?.received(RawSpan(_unsafeBytes: bytes), from: remote, on: loop)
+  }
+
+  /// Sends what was given to it during the wake-up.
+  public func endOfWakeUp(on loop: isolated Loop) {
+    isFlushScheduled = false
+    flush()
+  }
+
+  /// Sends what waits, as far as the system takes it. A datagram that it refuses is lost, not tried again.
+  private func flush() {
+    guard isOpen else { return }
+    var first = 0
+    while first < waiting.count {
+      let sent = unsafe waiting.withUnsafeBufferPointer { entries in
+        unsafe outgoing.withUnsafeBufferPointer { bytes -> Int32 in
+          guard let entries = entries.baseAddress, let bytes = bytes.baseAddress else { return 0 }
+          let count = min(Int32(waiting.count - first), APUS_DATAGRAMS)
+          return unsafe apus_send_datagrams(descriptor, entries + first, count, bytes)
+        }
+      }
+      if sent > 0 {
+        first += Int(sent)
+      } else if apus_errno() == EAGAIN {
+        waiting.removeFirst(first)
+        watcher?.watch(for: [.readable, .writable])
+        return
+      } else {
+        lost += 1
+        first += 1
+      }
+    }
+    waiting.removeAll(keepingCapacity: true)
+    outgoing.removeAll(keepingCapacity: true)
+    watcher?.watch(for: .readable)
+  }
+
+  /// Binds a non-blocking socket; port 0 takes a free one. Returns the descriptor and what it is bound to.
+  public static func bind(to endpoint: Endpoint) throws(SocketError) -> (descriptor: Int32, bound: Endpoint) {
+    let operation = "receive datagrams on \(endpoint)"
+    let descriptor = apus_socket(endpoint.address.isV4 ? AF_INET : AF_INET6, Int32(SOCK_DGRAM.rawValue))
+    guard descriptor >= 0 else { throw SocketError(operation) }
+    if !endpoint.address.isV4 { _ = apus_set_option(descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1) }
+    // As much as the system allows: what does not fit into the buffer is lost.
+    _ = apus_set_option(descriptor, SOL_SOCKET, SO_RCVBUF, 1 << 20)
+    _ = apus_set_option(descriptor, SOL_SOCKET, SO_SNDBUF, 1 << 20)
+    let result = unsafe endpoint.withSocketAddress { address, length in
+      unsafe Glibc.bind(descriptor, address, length)
+    }
+    guard result == 0, let bound = TCP.local(descriptor) else {
+      let error = SocketError(operation)
+      TCP.close(descriptor)
+      throw error
+    }
+    return (descriptor, bound)
+  }
+}
