@@ -144,6 +144,7 @@ struct PickerModel {
     peers[number]?.isSnubbed = isSnubbed
     let rate = [0, 1e3, 20e3, 1e6, 1e9][random.number(below: 5)]
     picker.measured(PeerSlot(Int32(number)), rate: rate, isSnubbed: isSnubbed)
+    picker.parole(PeerSlot(Int32(number)), random.number(below: 8) == 0)
   }
 
   private mutating func release() {
@@ -308,10 +309,11 @@ extension PickerModel {
       let holders = requests[block, default: []]
       #expect(!holders.contains(number))
       if !holders.isEmpty {
-        checkDuplicate(holders, peer, mayServe)
+        checkDuplicate(holders, number, peer, mayServe)
       } else if !isOpen(piece) {
-        // A suggested piece comes before those that others have begun.
-        let before = hints.contains(Int32(piece)) ? [] : shared
+        // A suggested piece comes before those that others have begun, as any does for who is on parole.
+        let isAlone = picker.isOnParole(PeerSlot(Int32(number)))
+        let before = isAlone || hints.contains(Int32(piece)) ? [] : shared
         checkOpening(piece, before, isFreeChoice: hints.isEmpty && allowed == nil, mayServe)
       } else {
         #expect(self.blocks(piece).first { isFree($0) } == block)
@@ -319,22 +321,25 @@ extension PickerModel {
       requests[block, default: []].insert(number)
       peers[number]?.asked.insert(block)
     }
-    if given < count { checkExhausted(mayServe) }
+    if given < count { checkExhausted(number, mayServe) }
   }
 
   /// No block that nobody holds is left for the peer.
-  private func checkExhausted(_ mayServe: (Int) -> Bool) {
+  private func checkExhausted(_ number: Int, _ mayServe: (Int) -> Bool) {
+    let isOnParole = picker.isOnParole(PeerSlot(Int32(number)))
     for piece in 0..<geometry.pieceCount where mayServe(piece) {
       if isOpen(piece) {
-        #expect(!blocks(piece).contains { isFree($0) })
+        // On parole it keeps away from what others work on.
+        let isInWork = isOnParole && blocks(piece).contains { requests[$0]?.isEmpty == false }
+        #expect(isInWork || !blocks(piece).contains { isFree($0) })
       } else {
         #expect((0..<geometry.pieceCount).filter { isOpen($0) }.count >= picker.options.maximumOpenPieces)
       }
     }
   }
 
-  private func checkDuplicate(_ holders: Set<Int>, _ peer: Peer, _ mayServe: (Int) -> Bool) {
-    checkExhausted(mayServe)
+  private func checkDuplicate(_ holders: Set<Int>, _ number: Int, _ peer: Peer, _ mayServe: (Int) -> Bool) {
+    checkExhausted(number, mayServe)
     #expect(!peer.isSnubbed)
     let areSnubbed = holders.allSatisfy { peers[$0]?.isSnubbed ?? false }
     #expect(holders.count < picker.options.maximumRequesters + (areSnubbed ? 1 : 0))
@@ -377,7 +382,9 @@ extension PickerModel {
     for (number, peer) in peers {
       let held = requests.values.reduce(0) { $0 + ($1.contains(number) ? 1 : 0) }
       check(picker.outstanding(PeerSlot(Int32(number))) == held, "outstanding of \(number)")
-      check(peer.interest.isInterested == picker.isInteresting(peer.has), "interest in \(number)")
+      check(
+        peer.interest.isInterested == InterestCount(has: peer.has, missing: picker.missing).isInterested,
+        "interest in \(number)")
       check(peer.interest == InterestCount(has: peer.has, missing: picker.missing), "count for \(number)")
     }
     let open = (0..<geometry.pieceCount).filter { isMissing($0) && isOpen($0) }

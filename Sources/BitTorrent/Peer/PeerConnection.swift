@@ -33,6 +33,8 @@ final class PeerConnection: ReadinessHandler {
   var extensions: ExtensionHandshake?
   /// Where it listens, as far as known; the remote end of an outgoing connection.
   var listening: Endpoint?
+  /// The rank of this connection, the same on both ends (BEP 40).
+  var priority: UInt32 = 0
 
   // What it has and wants, what we told it.
   var has: Bitfield
@@ -120,6 +122,8 @@ final class PeerConnection: ReadinessHandler {
   }
   /// Whether it has every piece.
   var isSeed: Bool { has.isFull }
+  /// Whether it wants nothing: because it has every piece, or says so (BEP 21).
+  var isUploadOnly: Bool { isSeed || extensions?.isUploadOnly == true }
   /// What program it is, as far as it says.
   var client: String { extensions?.client ?? peerID.map(ClientName.display) ?? "unknown" }
   /// Its address for accounts: where it listens, else where it came from.

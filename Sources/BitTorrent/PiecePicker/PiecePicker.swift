@@ -43,6 +43,8 @@ struct PiecePicker: Sendable {
     var isSeed = false
     var isSnubbed = false
     var isMeasured = false
+    /// Sent a part of a piece that failed: it is given whole pieces for itself, until one passes.
+    var isOnParole = false
     /// Seconds that it takes for a block; a guess until a rate was measured.
     var blockSeconds = 1.0
     /// Its requests, the oldest first.
@@ -66,6 +68,8 @@ struct PiecePicker: Sendable {
   var missing: Bitfield
   /// Connected peers that had everything when they joined.
   var seeds = 0
+  /// Peers on parole.
+  var paroled = 0
   /// Open pieces, those in verification included.
   var openCount = 0
   /// Open pieces that are whole and wait for `pieceVerified` or `pieceFailed`.
@@ -112,11 +116,6 @@ struct PiecePicker: Sendable {
       order.insert(piece)
     }
     order.shuffle(using: &self.generator)
-  }
-
-  /// Whether a peer that has `bitfield` has a piece that we want and lack. O(pieces / 64).
-  func isInteresting(_ bitfield: Bitfield) -> Bool {
-    (0..<missing.wordCount).contains { missing.word($0) & bitfield.word($0) != 0 }
   }
 
   /// Whether every wanted piece is ours.

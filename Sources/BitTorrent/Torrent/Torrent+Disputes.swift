@@ -84,13 +84,13 @@ extension Torrent {
   /// Nobody knows which block is wrong: all are fetched again, and remembered for comparison.
   private func discard(_ piece: Int, _ open: OpenPiece, on loop: isolated Loop) {
     counters.wasted += Int64(info.pieceSize(piece))
-    disprove(open)
     close(piece)
     open.disputedAt = nil
     let liars =
       open.computed.count == open.senders.count
       ? blame.failed(piece, senders: open.senders, digests: open.computed) : []
     picker.pieceFailed(piece)
+    if liars.isEmpty { disprove(open) }
     for serial in liars { ban(serial, .badData, on: loop) }
   }
 }

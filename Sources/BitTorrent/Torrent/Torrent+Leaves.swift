@@ -125,14 +125,19 @@ extension Torrent {
 
   /// A piece has passed: a peer that sent all of it has shown that it can be trusted with whole pieces.
   func prove(_ open: OpenPiece) {
-    guard open.wantsLeaves || context.configuration.leafChecks != .whereNeeded,
-      let serial = open.soleSender, let peer = connection(serial)
+    guard open.wantsLeaves || picker.paroled > 0, let serial = open.soleSender,
+      let peer = connection(serial), peer.phase == .open
     else { return }
     peer.isProven = true
+    picker.parole(peer.slot, false)
   }
 
-  /// A piece has failed, and nobody knows through whom.
+  /// A piece has failed, and nobody knows through whom: each of its senders is to send whole pieces alone.
   func disprove(_ open: OpenPiece) {
-    for serial in Set(open.senders.compactMap { $0 }) { connection(serial)?.isProven = false }
+    for serial in Set(open.senders.compactMap { $0 }) {
+      guard let peer = connection(serial), peer.phase == .open else { continue }
+      peer.isProven = false
+      picker.parole(peer.slot, true)
+    }
   }
 }

@@ -158,7 +158,7 @@ extension Torrent {
     }
     forEachPeer { peer in
       peer.setInterested(false, on: loop)
-      if peer.isSeed { peer.close(.bothComplete, on: loop) }
+      if !closeIfUseless(peer, on: loop) { peer.sendUploadOnly(true, on: loop) }
     }
     rechoke(on: loop)
   }

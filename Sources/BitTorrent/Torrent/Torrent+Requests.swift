@@ -167,9 +167,9 @@ extension Torrent {
     updateInterest(peer, on: loop)
   }
 
-  /// Two complete peers have nothing to say to each other.
+  /// Two peers that want nothing have nothing to say to each other.
   func closeIfUseless(_ peer: PeerConnection, on loop: isolated Loop) -> Bool {
-    guard peer.isSeed, state == .seeding else { return false }
+    guard peer.isUploadOnly, state == .seeding else { return false }
     peer.close(.bothComplete, on: loop)
     return true
   }
