@@ -5,10 +5,12 @@ import PackageDescription
 // library never see it. Built and run by scripts/fuzz.
 
 let targets = [
-  "FuzzBencode", "FuzzMagnet", "FuzzMetainfo", "FuzzPeerWire", "FuzzTrackerQuery", "FuzzTrackerReply",
+  "FuzzBencode", "FuzzEncryption", "FuzzMagnet", "FuzzMetainfo", "FuzzPeerWire", "FuzzTrackerQuery",
+  "FuzzTrackerReply",
 ]
 
-let rooms: [Target.Dependency] = ["Bencode", "Metainfo", "PeerProtocol", "TrackerProtocol"].map {
+let rooms: [Target.Dependency] = ["Bencode", "Encryption", "Metainfo", "PeerProtocol", "TrackerProtocol"].map
+{
   .product(name: $0, package: "apus")
 }
 

@@ -31,7 +31,7 @@ public final class ApusClient: Client {
 
   /// Starts `apus seed` and returns once it takes connections.
   public func seed(_ torrent: String, in folder: String) async throws {
-    let started = try start(["seed", torrent, "--dir", folder, "--listen", "\(address)", "--json"])
+    let started = try start(["seed", torrent, "--dir", folder, "--listen", "\(address)", "--json"] + options)
     try await waitUntilListening(started)
   }
 

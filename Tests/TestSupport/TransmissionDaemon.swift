@@ -12,9 +12,12 @@ public final class TransmissionDaemon: Client {
   private let session = Mutex("")
   private let process = Mutex<ChildProcess?>(nil)
 
-  /// Prepares one.
-  public init(on stage: Stage) {
+  private let isEncrypted: Bool
+
+  /// Prepares one; with `encrypted`, it speaks to nobody who does not encrypt.
+  public init(on stage: Stage, encrypted: Bool = false) {
     self.stage = stage
+    isEncrypted = encrypted
     control = TestAddress(ip: address.ip, port: address.port + 12000)
   }
 
@@ -27,7 +30,7 @@ public final class TransmissionDaemon: Client {
       "rpc-bind-address": control.ip, "rpc-port": Int(control.port),
       "download-dir": folder, "incomplete-dir-enabled": false, "rename-partial-files": false,
       "dht-enabled": false, "lpd-enabled": false, "pex-enabled": false, "utp-enabled": false,
-      "port-forwarding-enabled": false, "encryption": 0, "preallocation": 0,
+      "port-forwarding-enabled": false, "encryption": isEncrypted ? 2 : 0, "preallocation": 0,
       "speed-limit-down-enabled": false, "speed-limit-up-enabled": false, "alt-speed-enabled": false,
       "download-queue-enabled": false, "seed-queue-enabled": false, "watch-dir-enabled": false,
       "rpc-authentication-required": false, "rpc-whitelist-enabled": false,

@@ -1,6 +1,7 @@
 import Addresses
 import Bytes
 import Digest
+import Encryption
 import EventLoop
 import Metainfo
 import PeerProtocol
@@ -8,12 +9,12 @@ import PieceStorage
 
 /// One peer of one torrent. Confined to the torrent's loop.
 ///
-/// Files: +Receiving (socket to messages), +Messages (what each message does), +Requests (what we ask
+/// Files: +Encryption (hiding it), +Receiving (socket to messages), +Messages (what each message does), +Requests (what we ask
 /// for), +Uploading (what is asked of us), +Sending (messages to socket), +Limits (waiting for a turn).
 final class PeerConnection: ReadinessHandler {
   /// How far the connection is.
   enum Phase {
-    case connecting, greeting, open, closed
+    case connecting, encrypting, greeting, open, closed
   }
 
   let torrent: Torrent
@@ -24,6 +25,12 @@ final class PeerConnection: ReadinessHandler {
   /// Unlike a slot, never used again: names a sender after it has gone.
   let serial: UInt32
   var phase: Phase
+  /// Whether we begin with a key exchange, or came to the torrent after one.
+  let beginsEncrypted: Bool
+  /// The key exchange, while it lasts.
+  var initiator: MSEInitiator?
+  /// Whether all bytes are encrypted.
+  var isEncrypted = false
 
   // Who it is.
   var peerID: PeerID?
@@ -91,7 +98,7 @@ final class PeerConnection: ReadinessHandler {
 
   init(
     _ torrent: Torrent, slot: PeerSlot, serial: UInt32, stream: PeerStream, remote: Endpoint,
-    isOutgoing: Bool, wireHash: InfoHash, now: Instant
+    isOutgoing: Bool, wireHash: InfoHash, beginsEncrypted: Bool = false, now: Instant
   ) {
     self.torrent = torrent
     self.slot = slot
@@ -100,6 +107,7 @@ final class PeerConnection: ReadinessHandler {
     self.remote = remote
     self.isOutgoing = isOutgoing
     self.wireHash = wireHash
+    self.beginsEncrypted = beginsEncrypted
     phase = isOutgoing ? .connecting : .greeting
     listening = isOutgoing ? remote : nil
     has = Bitfield(count: torrent.info.pieceCount)
@@ -116,10 +124,9 @@ final class PeerConnection: ReadinessHandler {
 
   /// Whether the fast extension is on (BEP 6).
   var isFast: Bool { reserved.contains(.fast) }
-  /// Whether hashes of v2 can be asked for and are answered (BEP 52).
-  var isV2: Bool {
-    torrent.info.version.hasV2 && (reserved.contains(.v2) || wireHash != torrent.info.infoHashV1)
-  }
+  /// Whether hashes of v2 can be asked for and are answered (BEP 52). That it could speak v2 is not enough: a
+  /// connection to a hybrid that was not upgraded to the v2 info-hash is one of v1, and some hang up.
+  var isV2: Bool { torrent.info.version.hasV2 && wireHash != torrent.info.infoHashV1 }
   /// Whether it has every piece.
   var isSeed: Bool { has.isFull }
   /// Whether it wants nothing: because it has every piece, or says so (BEP 21).
@@ -138,6 +145,9 @@ final class PeerConnection: ReadinessHandler {
     switch phase {
     case .connecting: finishConnecting(on: loop)
     case .closed: break
+    case .encrypting:
+      if events.contains(.writable) { flush(on: loop) }
+      if events.contains(.readable), phase == .encrypting { receiveEncryption(on: loop) }
     case .greeting, .open:
       if events.contains(.readable) { receive(on: loop) }
       if events.contains(.writable), phase != .closed { flush(on: loop) }
@@ -149,10 +159,11 @@ final class PeerConnection: ReadinessHandler {
       close(.connectFailed, on: loop)
       return
     }
-    phase = .greeting
     openedAt = loop.now
-    sendHandshake(on: loop)
     stream.watch(for: .readable)
+    if beginsEncrypted { return beginEncryption(on: loop) }
+    phase = .greeting
+    sendHandshake(on: loop)
   }
 
   /// Ends the connection. The torrent forgets it; idempotent.

@@ -66,7 +66,8 @@ extension TorrentSeat {
       downloaded: counters.downloaded, uploaded: counters.uploaded, wasted: counters.wasted,
       failedPieces: counters.failedPieces, checkedPieces: counters.checkedPieces, leaves: counters.leaves,
       downRate: 0, upRate: 0,
-      peers: 0, seeds: 0, trackerMessage: past?.trackerMessage, peerTraffic: past?.traffic.gone ?? [])
+      peers: 0, seeds: 0, trackerMessage: past?.trackerMessage, peerTraffic: past?.traffic.gone ?? [],
+      endedConnections: counters.closesInWords)
   }
 
   // MARK: The end

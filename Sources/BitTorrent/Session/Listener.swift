@@ -1,4 +1,5 @@
 import Addresses
+import Encryption
 import EventLoop
 import PeerProtocol
 
@@ -11,16 +12,18 @@ final class Listener: ReadinessHandler {
 
   let bound: Endpoint
   private let descriptor: Int32
-  private let registry: TorrentRegistry
+  let registry: TorrentRegistry
+  private let policy: EncryptionPolicy
   private var watcher: SocketWatcher?
   private var sweeper: LoopTimer?
   /// Those whose handshake is awaited, oldest first.
   private var greeting: [IncomingConnection] = []
 
-  init(descriptor: Int32, bound: Endpoint, registry: TorrentRegistry) {
+  init(descriptor: Int32, bound: Endpoint, registry: TorrentRegistry, policy: EncryptionPolicy) {
     self.descriptor = descriptor
     self.bound = bound
     self.registry = registry
+    self.policy = policy
   }
 
   func start(on loop: isolated Loop) {
@@ -47,7 +50,8 @@ final class Listener: ReadinessHandler {
     for _ in 0..<64 {
       guard let (descriptor, remote) = TCP.accept(descriptor) else { return }
       if greeting.count >= Self.greetingLimit { greeting.removeFirst().close() }
-      let incoming = IncomingConnection(.tcp(descriptor), remote: remote, listener: self, now: loop.now)
+      let incoming = IncomingConnection(
+        .tcp(descriptor), remote: remote, listener: self, policy: policy, now: loop.now)
       guard incoming.start(on: loop) else {
         TCP.close(descriptor)
         continue
@@ -57,9 +61,13 @@ final class Listener: ReadinessHandler {
   }
 
   /// A handshake is complete: the torrent's loop takes the connection over.
-  func greeted(_ incoming: IncomingConnection, _ handshake: Handshake) {
+  func greeted(
+    _ incoming: IncomingConnection, _ handshake: Handshake, _ ciphers: StreamCiphers?, early: [UInt8]
+  ) {
     forget(incoming)
-    let visitor = Visitor(carrier: incoming.release(), remote: incoming.remote, handshake: handshake)
+    let visitor = Visitor(
+      carrier: incoming.release(), remote: incoming.remote, handshake: handshake, ciphers: ciphers,
+      early: early)
     guard let seat = registry.find(handshake.infoHash) else { return visitor.dismiss() }
     seat.loop.post { loop in seat.value(on: loop).accept(visitor, on: loop) }
   }

@@ -54,7 +54,8 @@ public final class Session: Sendable {
     let registry = registry
     listeners = await first.perform { loop in
       sockets.map { pair in
-        let listener = Listener(descriptor: pair.stream, bound: pair.bound, registry: registry)
+        let listener = Listener(
+          descriptor: pair.stream, bound: pair.bound, registry: registry, policy: configuration.encryption)
         listener.start(on: loop)
         return Confined(listener, on: loop)
       }

@@ -1,4 +1,5 @@
 public import Addresses
+public import Encryption
 
 /// Which pieces of v2 torrents have their blocks compared with leaf hashes as they come (docs/LEAVES.md).
 enum LeafChecks: Sendable {
@@ -41,6 +42,8 @@ public struct SessionConfiguration: Sendable {
   public var downloadLimit: Int?
   /// See `downloadLimit`.
   public var uploadLimit: Int?
+  /// Whether what is spoken with peers is hidden (MSE).
+  public var encryption = EncryptionPolicy.allow
   /// How peers on the local network are limited.
   public var localPeers = LocalPeers.limited
   /// What peers are told that this is (BEP 10 `v`).

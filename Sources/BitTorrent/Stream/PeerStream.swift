@@ -1,5 +1,6 @@
 import Addresses
 import CSystem
+import Digest
 import EventLoop
 import Glibc
 
@@ -33,6 +34,8 @@ final class PeerStream {
 
   private let carrier: Carrier
   private var watcher: SocketWatcher?
+  /// What comes in is decrypted with it. What goes out is encrypted by `SendQueue`, once.
+  var incomingCipher: RC4?
 
   init(_ carrier: Carrier) { self.carrier = carrier }
 
@@ -60,10 +63,25 @@ final class PeerStream {
 
   /// Reads what is there into the vectors, one after the other.
   func read(into vectors: UnsafeMutablePointer<iovec>, count: Int) -> Moved {
-    switch carrier {
-    case .tcp(let descriptor):
-      let moved = unsafe apus_receive(descriptor, vectors, Int32(count))
-      return moved == 0 ? .ended : Self.moved(moved)
+    let moved =
+      switch carrier {
+      case .tcp(let descriptor): unsafe apus_receive(descriptor, vectors, Int32(count))
+      }
+    guard moved > 0 else { return moved == 0 ? .ended : Self.moved(moved) }
+    if let incomingCipher { unsafe Self.apply(incomingCipher, to: vectors, bytes: moved) }
+    return .bytes(moved)
+  }
+
+  /// Decrypts the first bytes that the vectors hold.
+  private static func apply(_ cipher: RC4, to vectors: UnsafeMutablePointer<iovec>, bytes: Int) {
+    var left = bytes
+    var index = 0
+    while left > 0 {
+      let part = unsafe UnsafeMutableRawBufferPointer(
+        start: vectors[index].iov_base, count: min(left, Int(vectors[index].iov_len)))
+      unsafe cipher.apply(to: part)
+      left -= part.count
+      index += 1
     }
   }
 

@@ -29,7 +29,7 @@ extension Torrent {
     switch peer.phase {
     case .connecting:
       if age > 8 { peer.close(.connectTimeout, on: loop) }
-    case .greeting:
+    case .encrypting, .greeting:
       if age > 10 { peer.close(.handshakeTimeout, on: loop) }
     case .open:
       checkOpen(peer, on: loop)
@@ -66,6 +66,8 @@ extension PeerConnection {
 
   /// What moved with this peer.
   var traffic: PeerTraffic {
-    PeerTraffic(endpoint: endpoint, client: client, downloaded: downloaded, uploaded: uploaded)
+    PeerTraffic(
+      endpoint: endpoint, client: client, downloaded: downloaded, uploaded: uploaded, isEncrypted: isEncrypted
+    )
   }
 }

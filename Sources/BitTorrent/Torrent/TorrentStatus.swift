@@ -23,6 +23,8 @@ public struct PeerTraffic: Sendable, Equatable {
   public var downloaded: Int64
   /// Payload bytes that went to it.
   public var uploaded: Int64
+  /// Whether all that was spoken was encrypted (MSE with RC4).
+  public var isEncrypted: Bool
 }
 
 /// What was done with leaf hashes of v2 (BEP 52) since a torrent was added.
@@ -81,4 +83,6 @@ public struct TorrentStatus: Sendable {
   public var trackerMessage: String?
   /// Peers that payload was exchanged with.
   public var peerTraffic: [PeerTraffic]
+  /// How many connections ended for which reason, in words.
+  public var endedConnections: [String: Int]
 }

@@ -95,6 +95,7 @@ enum SwarmEvent {
     [
       "address": .string(peer.endpoint.description), "client": .string(peer.client),
       "downloaded": .integer(peer.downloaded), "uploaded": .integer(peer.uploaded),
+      "encrypted": .bool(peer.isEncrypted),
     ]
   }
 }

@@ -21,8 +21,6 @@ final class LeafPeer: Sendable {
     var pause: UInt32 = 2000
     /// Whether it lets anybody ask for blocks.
     var unchokes = true
-    /// Whether it speaks v2 where it may choose: with the v1 hash of a hybrid.
-    var speaksV2 = true
   }
 
   struct Record {
@@ -30,7 +28,7 @@ final class LeafPeer: Sendable {
     var badBlocks: [Int] = []
     var hashRequests = 0
     var connections = 0
-    /// Blocks of each piece that had been sent when the last connection ended.
+    /// Whether its last connection has ended, and the blocks that had been sent by then.
     var isClosed = false
     var sentAtClose = 0
   }
