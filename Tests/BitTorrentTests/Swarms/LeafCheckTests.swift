@@ -35,9 +35,10 @@ import Testing
     let liar = LeafPeer.Script(bad: 1, goodBefore: goodBefore, pause: 4000)
     try await download(from: [liar, honest, honest]) { peers, status in
       #expect(peers[0].soFar.badBlocks.count == 1)
-      #expect(peers[0].soFar.isClosed)
+      #expect(status.endedConnections["sent bad data"] == 1)
+      #expect(status.endedConnections["sent bad hashes"] == nil)
       // Long before the piece was whole: so no piece was ever whole and bad.
-      #expect(peers[0].soFar.sentAtClose < 64)
+      #expect(peers[0].soFar.blocks < 64)
       #expect(status.failedPieces == 0)
       #expect(status.leaves.badBlocks == 1)
       #expect(status.leaves.blocks > 0)
@@ -117,7 +118,8 @@ import Testing
       #expect(status.leaves.answers == 0)
       #expect(status.leaves.blocks == 0)
       #expect(status.failedPieces >= 1)
-      #expect(peers[0].soFar.isClosed)
+      #expect(status.endedConnections["sent bad data"] == 1)
+      #expect(status.endedConnections["sent bad hashes"] == nil)
       #expect(peers[1...].map(\.soFar.connections) == [1, 1])
     }
   }
@@ -130,7 +132,8 @@ import Testing
     try await download(from: [liar, honest]) { peers, status in
       #expect(status.failedPieces == 0)
       #expect(status.leaves.badBlocks == 1)
-      #expect(peers[0].soFar.isClosed)
+      #expect(status.endedConnections["sent bad data"] == 1)
+      #expect(status.endedConnections["sent bad hashes"] == nil)
       #expect(peers[1].soFar.connections == 1)
     }
   }
@@ -141,7 +144,8 @@ import Testing
     let honest = LeafPeer.Script(hashes: .rejected, pause: 3000)
     try await download(from: [hashLiar, honest]) { peers, status in
       #expect(peers[0].soFar.hashRequests > 0)
-      #expect(peers[0].soFar.isClosed)
+      #expect(status.endedConnections["sent bad hashes"] == 1)
+      #expect(status.endedConnections["sent bad data"] == nil)
       #expect(peers[0].soFar.connections == 1)
       #expect(peers[1].soFar.connections == 1)
       #expect(status.leaves.answers == 0)
@@ -156,7 +160,8 @@ import Testing
     let honest = LeafPeer.Script(hashes: .rejected, pause: 3000)
     try await download(from: [hashLiar, honest, honest]) { peers, status in
       #expect(peers[0].soFar.hashRequests > 0)
-      #expect(peers[0].soFar.isClosed)
+      #expect(status.endedConnections["sent bad hashes"] == 1)
+      #expect(status.endedConnections["sent bad data"] == nil)
       #expect(peers[1...].map(\.soFar.connections) == [1, 1])
       #expect(status.leaves.answers == 0)
       #expect(status.leaves.badBlocks == 0)
