@@ -128,7 +128,8 @@ final class Torrent: DeferredWork {
 
   /// Bits that we set in handshakes.
   var reservedBits: ReservedBits {
-    var bits: ReservedBits = info.version.hasV2 ? [.extensionProtocol, .fast, .v2] : [.extensionProtocol, .fast]
+    var bits: ReservedBits =
+      info.version.hasV2 ? [.extensionProtocol, .fast, .v2] : [.extensionProtocol, .fast]
     if dht != nil { bits.insert(.dht) }
     return bits
   }
