@@ -145,7 +145,9 @@ let package = Package(
     tests(
       "HostilePeerTests",
       ["Addresses", "TestSupport", "PeerProtocol", "Metainfo", "Bencode", "Bytes", "Digest"]),
-    tests("InteroperabilityTests", ["Addresses", "TestSupport", "Metainfo", "Bencode", "Bytes", "Digest"]),
+    tests(
+      "InteroperabilityTests",
+      ["Addresses", "BitTorrent", "TestSupport", "Metainfo", "Bencode", "Bytes", "Digest"]),
     tests("AllocationTests", ["TestSupport"]),
     tests("CrashTests", ["Addresses", "TestSupport", "Metainfo", "Bencode", "Bytes", "Digest"]),
   ]

@@ -1,4 +1,4 @@
-import Bytes
+public import Bytes
 
 /// The digests of up to 16 pieces at once, taken as their bytes pass by: SHA-1 for v1, the Merkle tree of
 /// 16 KiB leaves for v2, or both, each byte read once. Reused from piece to piece: no allocation after the
@@ -19,6 +19,9 @@ public final class PieceHasher {
     /// Bytes of the piece that the tree has yet to take in.
     var treeLeft = 0
     var leafCount = 0
+    /// Digests of leaves, and which of them are known to be right: those are not hashed.
+    var known: [SHA256Digest] = []
+    var isKnown: Bitfield?
     /// What was set.
     var bytes = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
     /// Digests of the leaves, in wire form; the tree is built in place over them.
@@ -47,6 +50,7 @@ public final class PieceHasher {
     lanes[lane].hasV1 = v1
     lanes[lane].treeLeft = treeLength
     lanes[lane].leafCount = 0
+    lanes[lane].isKnown = nil
     unsafe lanes[lane].bytes = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
     if v1 {
       sha1.begin(lane: lane)
@@ -62,6 +66,13 @@ public final class PieceHasher {
   /// Names the next bytes of the piece in `lane`; they must stay until `update`. Any number, but where they
   /// are under a tree a multiple of 16 KiB unless they reach its end.
   public func set(_ bytes: UnsafeRawBufferPointer, lane: Int) { unsafe lanes[lane].bytes = bytes }
+
+  /// Tells digests of leaves of the piece in `lane`: those whose bit is set in `checked` were found right before
+  /// and are taken as they are; their bytes count for v1 only.
+  public func know(_ leaves: [SHA256Digest], checked: Bitfield, lane: Int) {
+    lanes[lane].known = leaves
+    lanes[lane].isKnown = checked
+  }
 
   /// Takes in what was set. O(bytes).
   public func update() {
@@ -109,6 +120,12 @@ public final class PieceHasher {
     let size = MerkleTree.leafSize
     precondition(length % size == 0 || length == lanes[lane].treeLeft, "a leaf was cut")
     for start in stride(from: 0, to: length, by: size) {
+      let leaf = lanes[lane].leafCount
+      if let isKnown = lanes[lane].isKnown, leaf < min(isKnown.count, lanes[lane].known.count), isKnown[leaf] {
+        unsafe lanes[lane].known[leaf].store(to: lanes[lane].row, at: leaf * SHA256Digest.byteCount)
+        lanes[lane].leafCount += 1
+        continue
+      }
       sha256.begin(lane: queued)
       unsafe sha256.set(
         UnsafeRawBufferPointer(rebasing: part[start..<min(start + size, length)]), lane: queued)

@@ -53,4 +53,13 @@ extension [UInt8] {
     append(id)
     append(bigEndian: UInt32(piece))
   }
+
+  /// Appends a whole frame that says whether its sender wants nothing more, under the id that its receiver gave
+  /// the message.
+  public mutating func append(uploadOnly isUploadOnly: Bool, id: UInt8) {
+    append(bigEndian: UInt32(3))
+    append(MessageID.extended)
+    append(id)
+    append(isUploadOnly ? 1 : 0)
+  }
 }

@@ -18,6 +18,8 @@ public struct HashRequester: Sendable {
     public var total = 64
     /// Nanoseconds until a request is taken to be lost.
     public var timeout: UInt64 = 20_000_000_000
+    /// The same for leaf hashes, which soon are of no use any more.
+    public var leafTimeout: UInt64 = 5_000_000_000
     /// Nanoseconds until a peer is asked again for what it rejected or lost.
     public var patience: UInt64 = 60_000_000_000
 
@@ -139,20 +141,35 @@ public struct HashRequester: Sendable {
   /// piece of one block is its own leaf.
   @discardableResult
   public mutating func wantLeaves(file index: Int, piece: Int) -> Bool {
-    guard let file = files[index], piece >= 0, piece < file.pieceCount, file.heightOfPiece > 0 else {
-      return false
-    }
-    let length = 1 << file.heightOfPiece
-    guard length <= HashServer.maximumLength else { return false }
-    // Up to the piece's hash if that is known, else up to the root.
-    let top = pieceHash(file: index, piece: piece) == nil ? file.height : file.heightOfPiece
-    let request = HashRequest(
-      piecesRoot: file.root, baseLayer: 0, index: piece * file.blocksPerPiece, length: length,
-      proofLayers: top - 1)
+    guard let request = leafRequest(file: index, piece: piece) else { return false }
     leafQueue.insert(
       HashQueue.Item(request: request, file: index, pieces: piece..<piece + 1, isLeaves: true))
     return true
   }
+
+  /// Whether `peer` would be asked for the leaf hashes of a piece: it has not refused them lately. O(1).
+  public func canAsk(_ peer: Int, forLeavesOfFile index: Int, piece: Int, now: UInt64) -> Bool {
+    guard let request = leafRequest(file: index, piece: piece) else { return false }
+    guard let state = peers[peer] else { return true }
+    return state.pausedUntil <= now && (state.refused[request] ?? 0) <= now
+  }
+
+  /// The request for the leaf hashes of a piece; `nil` where there is nothing to ask for.
+  private func leafRequest(file index: Int, piece: Int) -> HashRequest? {
+    guard let file = files[index], piece >= 0, piece < file.pieceCount, file.heightOfPiece > 0 else {
+      return nil
+    }
+    let length = 1 << file.heightOfPiece
+    guard length <= HashServer.maximumLength else { return nil }
+    // Up to the piece's hash if that is known, else up to the root.
+    let top = pieceHash(file: index, piece: piece) == nil ? file.height : file.heightOfPiece
+    return HashRequest(
+      piecesRoot: file.root, baseLayer: 0, index: piece * file.blocksPerPiece, length: length,
+      proofLayers: top - 1)
+  }
+
+  /// Whether `request` is one for leaf hashes that are still wanted. O(1).
+  public func isForLeaves(_ request: HashRequest) -> Bool { leafQueue[request] != nil }
 
   /// Gives up on leaf hashes that are no longer needed. O(1)
   public mutating func unwantLeaves(file index: Int, piece: Int) {
@@ -188,7 +205,8 @@ public struct HashRequester: Sendable {
     guard let request = leafQueue.take(where: isAskable) ?? layerQueue.take(where: isAskable) else {
       return nil
     }
-    flights.append(Flight(request: request, peer: peer, deadline: now &+ limits.timeout))
+    let timeout = leafQueue[request] == nil ? limits.timeout : limits.leafTimeout
+    flights.append(Flight(request: request, peer: peer, deadline: now &+ timeout))
     peers[peer, default: Peer()].inFlight += 1
     peers[peer]?.asked.append(request)
     // A peer that never answers is remembered for its latest requests only.

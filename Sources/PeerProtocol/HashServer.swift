@@ -1,10 +1,11 @@
 public import Digest
 
-/// Answers hash requests (BEP 52) from piece layers and leaf hashes that its owner holds.
+/// Answers hash requests (BEP 52) from piece layers and leaf hashes, and keeps what it takes work to make.
 ///
-/// A request is first judged, which tells what the answer needs; leaf hashes are not kept anywhere and
-/// must be made from the piece on disk. Inner nodes over piece layers are kept for the files asked about
-/// last, up to a limit. Confined to its owner.
+/// A request is first judged, which tells what the answer needs. Then a `HashDraft` is made of what is at
+/// hand here; if that is not all, it goes to a thread that may read and hash, and what it has made is kept
+/// for the next request. Inner nodes over piece layers and the leaf hashes of pieces are kept for those
+/// asked about or verified last, each up to a limit. Confined to its owner.
 public struct HashServer: Sendable {
   /// The most nodes that one answer gives; blocks of a piece of 128 MiB, as other clients allow.
   public static let maximumLength = 8192
@@ -28,9 +29,14 @@ public struct HashServer: Sendable {
   private var trees: [SHA256Digest: Cached] = [:]
   private var held = 0
   private var uses = 0
+  private var leaves: LeafCache
 
-  /// A server that keeps trees of up to `limit` digests of 32 bytes, beyond the one in use.
-  public init(limit: Int = 1 << 18) { self.limit = limit }
+  /// A server that keeps trees of up to `limit` digests of 32 bytes, beyond the one in use, and leaf hashes
+  /// in up to `leafBytes`.
+  public init(limit: Int = 1 << 18, leafBytes: Int = 2 << 20) {
+    self.limit = limit
+    leaves = LeafCache(limit: leafBytes)
+  }
 
   /// What an answer to `request` about `file` needs. O(1).
   public static func need(of request: HashRequest, file: HashGeometry) -> Need {
@@ -47,67 +53,57 @@ public struct HashServer: Sendable {
     return piece < file.pieceCount ? .leaves(piece: piece) : .nothing
   }
 
-  /// The hashes and uncles that answer `request`, or `nil` if it is to be rejected.
-  ///
-  /// `pieceLayer` holds the hashes of the file's pieces, if known; `leaves` those of the blocks of the piece
-  /// that `need` named. What they hold is not checked. O(length), but O(pieces) for the first request about
-  /// a file.
-  public mutating func answer(
-    _ request: HashRequest, file: HashGeometry, pieceLayer: [SHA256Digest]?, leaves: [SHA256Digest] = []
-  ) -> [SHA256Digest]? {
-    let need = Self.need(of: request, file: file)
-    let hasher = SHA256()
-    var pieces: HashTree?
-    if file.hasPieceLayer, need == .pieceLayer || request.baseLayer + request.proofLayers >= file.pieceLayer {
-      guard let pieceLayer, pieceLayer.count == file.pieceCount else { return nil }
-      pieces = tree(of: file, pieceLayer, hasher: hasher)
+  /// What is at hand for an answer to `request`. `pieceLayer` holds the hashes of the file's pieces, if
+  /// known; they are not checked. O(1).
+  public mutating func draft(
+    _ request: HashRequest, file: HashGeometry, pieceLayer: [SHA256Digest]?
+  ) -> HashDraft {
+    var draft = HashDraft(request, file: file, pieceLayer: pieceLayer)
+    if draft.needsPieceTree, draft.pieceLayer != nil, trees[file.root] != nil {
+      uses += 1
+      trees[file.root]?.lastUse = uses
+      draft.pieceTree = trees[file.root]?.tree
     }
-    var blocks: HashTree?
-    var firstBlock = 0
-    switch need {
-    case .nothing: return nil
-    case .pieceLayer: break
-    case .leaves(let piece):
-      guard leaves.count == file.blockCount(inPiece: piece) else { return nil }
-      blocks = HashTree(leaves, base: 0, top: file.heightOfPiece, hasher: hasher)
-      firstBlock = piece * file.blocksPerPiece
+    if case .leaves(let piece) = draft.need {
+      draft.leaves = leaves.find(LeafCache.Key(root: file.root, piece: piece))
     }
-    func node(layer: Int, index: Int) -> SHA256Digest? {
-      if let blocks, layer < file.heightOfPiece {
-        return blocks.node(layer: layer, index: index - firstBlock >> layer)
-      }
-      return pieces?.node(layer: layer, index: index)
-    }
-    var answer: [SHA256Digest] = []
-    answer.reserveCapacity(request.length + request.uncleCount)
-    for index in request.index..<request.index + request.length {
-      guard let node = node(layer: request.baseLayer, index: index) else { return nil }
-      answer.append(node)
-    }
-    for layer in request.subtreeLayer..<request.subtreeLayer + request.uncleCount {
-      let index = request.index >> (layer - request.baseLayer) ^ 1
-      guard let node = node(layer: layer, index: index) else { return nil }
-      answer.append(node)
-    }
-    return answer
+    return draft
   }
 
-  /// The tree over a piece layer, from the cache if it is there.
-  private mutating func tree(
-    of file: HashGeometry, _ layer: [SHA256Digest], hasher: borrowing SHA256
-  ) -> HashTree {
-    uses += 1
-    if let cached = trees[file.root] {
-      trees[file.root]?.lastUse = uses
-      return cached.tree
+  /// Keeps what was made for an answer.
+  public mutating func keep(_ draft: HashDraft) {
+    if draft.hasNewLeaves, let leaves = draft.leaves, case .leaves(let piece) = draft.need {
+      keep(leaves: leaves, root: draft.file.root, piece: piece)
     }
-    let tree = HashTree(layer, base: file.pieceLayer, top: file.height, hasher: hasher)
-    trees[file.root] = Cached(tree: tree, lastUse: uses)
+    guard draft.hasNewTree, let tree = draft.pieceTree, trees[draft.file.root] == nil else { return }
+    uses += 1
+    trees[draft.file.root] = Cached(tree: tree, lastUse: uses)
     held += tree.count
     while held > limit, trees.count > 1, let oldest = trees.min(by: { $0.value.lastUse < $1.value.lastUse }) {
       held -= oldest.value.tree.count
       trees[oldest.key] = nil
     }
-    return tree
+  }
+
+  /// Keeps the leaf hashes of a piece of a file, which have been verified. O(1) amortised.
+  public mutating func keep(leaves: [SHA256Digest], root: SHA256Digest, piece: Int) {
+    self.leaves.insert(leaves, for: LeafCache.Key(root: root, piece: piece))
+  }
+
+  /// Bytes of leaf hashes that are kept, for displays and tests.
+  public var leafBytes: Int { leaves.byteCount }
+
+  /// The hashes and uncles that answer `request`, or `nil` if it is to be rejected; made here and now.
+  ///
+  /// `pieceLayer` holds the hashes of the file's pieces, if known; `leaves` those of the blocks of the piece
+  /// that `need` named. O(length), but O(pieces) for the first request about a file.
+  public mutating func answer(
+    _ request: HashRequest, file: HashGeometry, pieceLayer: [SHA256Digest]?, leaves: [SHA256Digest] = []
+  ) -> [SHA256Digest]? {
+    var draft = draft(request, file: file, pieceLayer: pieceLayer)
+    if draft.needsLeaves { draft.add(leaves: leaves) }
+    let answer = draft.finish()
+    keep(draft)
+    return answer
   }
 }

@@ -1,4 +1,5 @@
 import Bytes
+import Digest
 
 /// One record of a resume journal. On disk: length of the payload (4 bytes), kind (1), payload,
 /// CRC-32C of all before (4). Numbers are big-endian.

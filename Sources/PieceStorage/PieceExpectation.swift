@@ -24,6 +24,9 @@ public struct PieceExpectation: Sendable, Equatable {
     if v1 == nil && root == nil { return nil }
   }
 
+  /// Bytes of a piece that are under its tree: what leaf hashes are about. 0 for v1.
+  public static func treeLength(piece: Int, info: Info) -> Int { tree(piece: piece, info: info).length }
+
   /// Bytes under a piece's tree and the leaves of that; (0, 1) for v1.
   static func tree(piece: Int, info: Info) -> (length: Int, width: Int) {
     guard info.version.hasV2 else { return (0, 1) }

@@ -1,3 +1,4 @@
+public import Bytes
 public import Digest
 public import EventLoop
 import Metainfo
@@ -30,6 +31,10 @@ public final class PieceWrite: DiskJob, Completion, @unchecked Sendable {
   /// The SHA-256 of each 16 KiB of the piece's content (the leaves of its tree, in v2), after a
   /// mismatch or if they were wanted: to compare who sent what.
   public private(set) var blockDigests: [SHA256Digest] = []
+  /// Leaves that are known to have the digests in `expected.leaves`: they are not hashed again, but for v1.
+  public var checkedLeaves: Bitfield?
+  /// The leaf hashes of a good piece (BEP 52), for peers that ask for them; empty in v1.
+  public private(set) var leaves: [SHA256Digest] = []
   /// The result; `nil` before it is delivered.
   public private(set) var outcome: Outcome?
   /// Whether the content is right, once it was checked; and which blocks are known to be bad.
@@ -103,13 +108,20 @@ public final class PieceWrite: DiskJob, Completion, @unchecked Sendable {
       }
     }
     hasher.begin(lane: lane, v1: expected.v1 != nil, treeLength: expected.checkedTreeLength)
+    if let checkedLeaves, let leaves = expected.leaves, expected.root != nil {
+      hasher.know(leaves, checked: checkedLeaves, lane: lane)
+    }
     unsafe hasher.set(UnsafeRawBufferPointer(buffer.memory), lane: lane)
   }
 
   private func judge(_ hasher: PieceHasher, _ lane: Int) {
     // The leaves before the root, which is built over them.
+    if expected.root != nil {
+      leaves = expected.leaves ?? (0..<hasher.leafCount(lane: lane)).map { hasher.leaf($0, lane: lane) }
+    }
     let badBlocks = badBlocks(hasher, lane)
     verdict = (hasher.matches(expected, lane: lane), badBlocks)
+    if !verdict.isGood { leaves = [] }
   }
 
   private func finish(_ hasher: PieceHasher) -> Outcome {

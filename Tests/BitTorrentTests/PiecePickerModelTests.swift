@@ -95,7 +95,8 @@ struct PickerModel {
     case 9: prioritise()
     case 10: lose()
     case 11: garbage()
-    case 12...13: finish()
+    case 12: finish()
+    case 13: if random.number(below: 4) == 0 { spoil() } else { finish() }
     case 14...25: pick()
     case 40...41: hurry()
     default: deliver()
@@ -150,6 +151,7 @@ struct PickerModel {
     peers[number]?.isSnubbed = isSnubbed
     let rate = [0, 1e3, 20e3, 1e6, 1e9][random.number(below: 5)]
     picker.measured(PeerSlot(Int32(number)), rate: rate, isSnubbed: isSnubbed)
+    picker.parole(PeerSlot(Int32(number)), random.number(below: 8) == 0)
   }
 
   private mutating func release() {
@@ -279,6 +281,17 @@ struct PickerModel {
     }
   }
 
+  /// Some blocks that are here turn out wrong, whether their piece is whole or not.
+  private mutating func spoil() {
+    guard let block = arrived.sorted(by: Self.isBefore).randomElement(using: &random) else { return }
+    let piece = Int(block.piece)
+    let bad = (0..<geometry.blockCount(piece)).filter { _ in random.number(below: 3) == 0 }
+    picker.blocksFailed(piece, bad + [Int(block.index), -1, 1000])
+    for index in bad + [Int(block.index)] {
+      arrived.remove(Block(piece: block.piece, index: Int32(index)))
+    }
+  }
+
   private mutating func deliver() {
     guard let number = anyone(), let peer = peers[number] else { return }
     let wasAsked = random.number(below: 8) == 0
@@ -332,11 +345,12 @@ extension PickerModel {
       let holders = requests[block, default: []]
       #expect(!holders.contains(number))
       if !holders.isEmpty {
-        if deadlines[piece] == nil { checkExhausted(mayServe) }
+        if deadlines[piece] == nil { checkExhausted(number, mayServe) }
         checkDuplicate(holders, peer)
       } else if !isOpen(piece) {
-        // A suggested piece comes before those that others have begun.
-        let before = hints.contains(Int32(piece)) ? [] : shared
+        // A suggested piece comes before those that others have begun, as any does for who is on parole.
+        let isAlone = picker.isOnParole(PeerSlot(Int32(number)))
+        let before = isAlone || hints.contains(Int32(piece)) ? [] : shared
         checkOpening(piece, before, isFreeChoice: isFreeChoice, mayServe)
       } else {
         #expect(self.blocks(piece).first { isFree($0) } == block)
@@ -344,15 +358,18 @@ extension PickerModel {
       requests[block, default: []].insert(number)
       peers[number]?.asked.insert(block)
     }
-    if given < count { checkExhausted(mayServe) }
+    if given < count { checkExhausted(number, mayServe) }
   }
 
   /// No block that nobody holds is left for the peer.
-  private func checkExhausted(_ mayServe: (Int) -> Bool) {
+  private func checkExhausted(_ number: Int, _ mayServe: (Int) -> Bool) {
+    let isOnParole = picker.isOnParole(PeerSlot(Int32(number)))
     // A piece with a deadline may be left to a faster peer.
     for piece in 0..<geometry.pieceCount where mayServe(piece) && deadlines[piece] == nil {
       if isOpen(piece) {
-        #expect(!blocks(piece).contains { isFree($0) })
+        // On parole it keeps away from what others work on.
+        let isInWork = isOnParole && blocks(piece).contains { requests[$0]?.isEmpty == false }
+        #expect(isInWork || !blocks(piece).contains { isFree($0) })
       } else {
         #expect((0..<geometry.pieceCount).filter { isOpen($0) }.count >= picker.options.maximumOpenPieces)
       }
@@ -408,7 +425,9 @@ extension PickerModel {
     for (number, peer) in peers {
       let held = requests.values.reduce(0) { $0 + ($1.contains(number) ? 1 : 0) }
       check(picker.outstanding(PeerSlot(Int32(number))) == held, "outstanding of \(number)")
-      check(peer.interest.isInterested == picker.isInteresting(peer.has), "interest in \(number)")
+      check(
+        peer.interest.isInterested == InterestCount(has: peer.has, missing: picker.missing).isInterested,
+        "interest in \(number)")
       check(peer.interest == InterestCount(has: peer.has, missing: picker.missing), "count for \(number)")
     }
     let open = (0..<geometry.pieceCount).filter { isMissing($0) && isOpen($0) }

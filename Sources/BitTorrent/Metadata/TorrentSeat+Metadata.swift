@@ -143,6 +143,7 @@ extension TorrentSeat {
       name: outline.name, infoHash: outline.infoHash,
       state: .fetchingMetadata(fetch.metainfo == nil ? swarm?.progress ?? 0 : 1), pieces: 0, piecesHave: 0,
       wantedBytes: 0, doneBytes: 0, downloaded: 0, uploaded: 0, wasted: 0, failedPieces: 0, checkedPieces: 0,
+      leaves: LeafCounts(),
       downRate: 0, upRate: 0, peers: swarm?.peers.values.count { $0.phase == .open } ?? 0, seeds: 0,
       trackerMessage: swarm?.trackerMessage, peerTraffic: [],
       endedConnections: swarm?.counters.closesInWords ?? [:])

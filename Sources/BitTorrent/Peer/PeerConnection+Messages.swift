@@ -176,7 +176,11 @@ extension PeerConnection {
     if kind == .peerExchange { return torrent.peersExchanged(bytes, by: self, on: loop) }
     switch try? ExtensionMessage(kind, payload: bytes) {
     case .donthave(let piece): lost(piece, on: loop)
-    case .uploadOnly, nil: break
+    case .uploadOnly(let isUploadOnly):
+      if extensions == nil { extensions = ExtensionHandshake() }
+      extensions?.isUploadOnly = isUploadOnly
+      _ = torrent.closeIfUseless(self, on: loop)
+    case nil: break
     }
   }
 
@@ -191,5 +195,7 @@ extension PeerConnection {
       listening = Endpoint(remote.address, port: port)
       torrent.learnt(self, on: loop)
     }
+    if let address = handshake.yourAddress { torrent.sees(self, us: address) }
+    _ = torrent.closeIfUseless(self, on: loop)
   }
 }

@@ -86,6 +86,7 @@ extension PeerConnection {
     var handshake = ExtensionHandshake()
     for kind in torrent.extensionKinds { handshake.messages[kind.name] = kind.rawValue }
     handshake.metadataSize = torrent.info.bytes.count
+    if torrent.isComplete { handshake.isUploadOnly = true }
     handshake.client = torrent.context.configuration.clientName
     handshake.port = torrent.listeningPort == 0 ? nil : torrent.listeningPort
     handshake.requestQueue = torrent.context.configuration.requestQueue
@@ -104,6 +105,20 @@ extension PeerConnection {
     uploads.allowedFast = set
     send(on: loop) { buffer in
       for piece in set where torrent.durable[piece] { buffer.append(allowedFast: piece) }
+    }
+  }
+
+  /// We want nothing more, or something again (BEP 21): told to a peer that has been introduced.
+  func sendUploadOnly(_ isUploadOnly: Bool, on loop: isolated Loop) {
+    guard reserved.contains(.extensionProtocol) else { return }
+    send(on: loop) { buffer in
+      if let id = extensions?.id(of: ExtensionKind.uploadOnly.name) {
+        buffer.append(uploadOnly: isUploadOnly, id: id)
+      } else {
+        var handshake = ExtensionHandshake()
+        handshake.isUploadOnly = isUploadOnly
+        buffer.append(extended: 0, payload: handshake.encoded().rawBytes)
+      }
     }
   }
 

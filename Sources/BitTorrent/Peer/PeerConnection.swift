@@ -40,6 +40,8 @@ final class PeerConnection: ReadinessHandler {
   var extensions: ExtensionHandshake?
   /// Where it listens, as far as known; the remote end of an outgoing connection.
   var listening: Endpoint?
+  /// The rank of this connection, the same on both ends (BEP 40).
+  var priority: UInt32 = 0
 
   // What it has and wants, what we told it.
   var has: Bitfield
@@ -58,6 +60,8 @@ final class PeerConnection: ReadinessHandler {
   /// Pieces that it would like to be asked for while it does not choke us (BEP 6), the oldest first.
   var suggested: [Int32] = []
   var isSnubbed = false
+  /// Whether it has sent a whole good piece alone, and nothing doubtful since.
+  var isProven = false
   /// Blocks that it was asked for and that were given up: they may come late.
   var late = 0
   var blocksToPick: [Block] = []
@@ -81,6 +85,8 @@ final class PeerConnection: ReadinessHandler {
   var uploaded: Int64 = 0
   var unrequested = 0
   var rejects = 0
+  /// Hash requests of it that a disk thread works on, and those of them that read a piece.
+  var hashJobs = 0
   var leafReads = 0
   var metadataAllowance: MetadataAllowance?
   var exchange = PeerExchange()
@@ -129,6 +135,8 @@ final class PeerConnection: ReadinessHandler {
   var isV2: Bool { torrent.info.version.hasV2 && wireHash != torrent.info.infoHashV1 }
   /// Whether it has every piece.
   var isSeed: Bool { has.isFull }
+  /// Whether it wants nothing: because it has every piece, or says so (BEP 21).
+  var isUploadOnly: Bool { isSeed || extensions?.isUploadOnly == true }
   /// What program it is, as far as it says.
   var client: String { extensions?.client ?? peerID.map(ClientName.display) ?? "unknown" }
   /// Its address for accounts: where it listens, else where it came from.

@@ -2,6 +2,7 @@ import Addresses
 import Digest
 import EventLoop
 import Metainfo
+import PeerProtocol
 
 /// The peers of a torrent that are known, connected or not: whom to try next and whom never again.
 ///
@@ -21,6 +22,8 @@ struct PeerBook {
     var isResting = false
     /// Learnt from the swarm of the v2 info-hash only: greeted with that hash (BEP 52).
     var isV2Only: Bool
+    /// The rank that a connection would have (BEP 40); 0 as long as we do not know who we are.
+    var priority: UInt32 = 0
     /// Whether it is greeted encrypted; `nil`: as we usually do.
     var isEncrypted: Bool?
     /// Whether the other way of greeting has been tried since the last failure.
@@ -40,6 +43,8 @@ struct PeerBook {
   private var bannedEndpoints: Set<Endpoint> = []
   private var bannedAddresses: Set<IPAddress> = []
   private let limit: Int
+  /// Where others see us, as far as known: for the ranks of connections.
+  private var ourselves: Endpoint?
 
   /// An empty book that holds at most `limit` peers.
   init(limit: Int = 4000) { self.limit = limit }
@@ -62,18 +67,27 @@ struct PeerBook {
       return
     }
     if entries.count >= limit, !makeRoom() { return }
-    entries[endpoint] = Entry(source: source, isV2Only: isV2Only)
+    entries[endpoint] = Entry(
+      source: source, isV2Only: isV2Only, priority: ourselves.map { PeerPriority.of($0, endpoint) } ?? 0)
   }
 
-  /// Takes the best peer to connect to now: fewest failures first, those that a person named before others,
-  /// random among equals.
+  /// Others see us at this address. O(peers) if it is new.
+  mutating func weAre(_ endpoint: Endpoint) {
+    guard endpoint != ourselves else { return }
+    ourselves = endpoint
+    for peer in entries.keys { entries[peer]?.priority = PeerPriority.of(endpoint, peer) }
+  }
+
+  /// Takes the best peer to connect to now: fewest failures first, those that a person named before others, the
+  /// highest priority among equals (BEP 40), and random as long as there are none.
   mutating func next(now: Instant, using random: inout some RandomNumberGenerator) -> Candidate? {
     var best: (endpoint: Endpoint, entry: Entry)?
     var equals = 0
     for (endpoint, entry) in entries where !entry.isInUse && entry.notBefore <= now {
       if let found = best, entry.rank > found.entry.rank { continue }
       if let found = best, entry.rank == found.entry.rank {
-        equals += 1
+        guard entry.priority >= found.entry.priority else { continue }
+        equals = entry.priority == found.entry.priority ? equals + 1 : 1
         guard Int.random(in: 0..<equals, using: &random) == 0 else { continue }
       } else {
         equals = 1

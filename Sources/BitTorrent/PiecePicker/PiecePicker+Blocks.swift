@@ -67,6 +67,22 @@ extension PiecePicker {
     return false
   }
 
+  /// Blocks of an open piece turned out wrong before it was verified as a whole (BEP 52): they are anybody's
+  /// to fetch, and the others stay. A piece of which nothing is left is closed. Those that are not here are
+  /// passed over.
+  mutating func blocksFailed(_ piece: Int, _ blocks: [Int]) {
+    let slot = Int(slots[piece])
+    guard slot >= 0 else { return }
+    for block in blocks where block >= 0 && slots[piece] >= 0 && block < Int(opened[slot].blockCount) {
+      let flat = chainIndex(slot, Int32(block))
+      guard chains[flat] == Self.isReceived else { continue }
+      if opened[slot].isVerifying { verifyingCount -= 1 }
+      chains[flat] = Self.noRequest
+      opened[slot].received -= 1
+      free(flat)
+    }
+  }
+
   /// `peer` choked us or is leaving: nothing that it was asked for will come. O(its requests).
   mutating func dropAll(of peer: PeerSlot) {
     let own = Int(peers[peer.index].owned)

@@ -17,6 +17,7 @@ extension PiecePicker {
     // Buffers may be the only thing that lacks; but if one is about to be given back, wait for it.
     let isStarved = openCount >= options.maximumOpenPieces && verifyingCount == 0 && !order.isEmpty
     let isLast = isEndgame || isStarved
+    guard isLast || !peers[peer.index].isOnParole else { return 0 }
     var taken = 0
     while taken < count {
       let mine = Double(peers[peer.index].outstanding + 1) * peers[peer.index].blockSeconds

@@ -16,6 +16,7 @@ extension PiecePicker {
   mutating func leave(_ peer: PeerSlot, has bitfield: Bitfield) {
     precondition(peers[peer.index].isJoined)
     dropAll(of: peer)
+    parole(peer, false)
     if peers[peer.index].isSeed { seeds -= 1 } else { forEachPiece(of: bitfield) { $0.lost($1) } }
     peers[peer.index] = Peer()
   }
@@ -46,6 +47,17 @@ extension PiecePicker {
       request = next
     }
   }
+
+  /// Puts `peer` on parole, or ends that. It sent a part of a piece that failed, as others did, and nobody knows
+  /// whose fault that was: whole pieces that it sends alone will tell. O(1).
+  mutating func parole(_ peer: PeerSlot, _ isOnParole: Bool) {
+    guard peers[peer.index].isOnParole != isOnParole else { return }
+    peers[peer.index].isOnParole = isOnParole
+    paroled += isOnParole ? 1 : -1
+  }
+
+  /// Whether `peer` is on parole.
+  func isOnParole(_ peer: PeerSlot) -> Bool { peers[peer.index].isOnParole }
 
   /// What `peer` delivers, measured; to be told about once a second, also while nothing comes. O(1).
   ///

@@ -42,6 +42,7 @@ extension PiecePicker {
   ) -> Int? {
     let mine = Int(peers[peer.index].owned)
     if mine >= 0, serves(mine, has, allowedFast) { return mine }
+    if peers[peer.index].isOnParole { return slotAlone(for: peer, has: has, allowedFast: allowedFast) }
     if !suggested.isEmpty, !options.isSequential,
       let slot = suggestedSlot(suggested, for: peer, has, allowedFast)
     {
@@ -63,8 +64,31 @@ extension PiecePicker {
     }
     guard let slot = slowestOwned(has, allowedFast) else { return nil }
     // From here on it is shared; but a doubtful piece stays its owner's, as far as that goes.
-    if !doubtful[Int(opened[slot].piece)] { disown(slot) }
+    if !isForOne(slot) { disown(slot) }
     return slot
+  }
+
+  /// For a peer on parole: a piece that is not begun yet, else one that nobody works on.
+  private mutating func slotAlone(for peer: PeerSlot, has: Bitfield, allowedFast: [Int32]?) -> Int? {
+    var found: Int?
+    if openCount < max(options.maximumOpenPieces, 1), let piece = freePiece(has, allowedFast, above: .skip) {
+      found = begin(piece)
+    } else {
+      for candidate in shared where found == nil {
+        let slot = Int(candidate)
+        walked += 1
+        guard opened[slot].free + opened[slot].received == opened[slot].blockCount else { continue }
+        if serves(slot, has, allowedFast) { found = slot }
+      }
+    }
+    if let found { own(found, peer) }
+    return found
+  }
+
+  /// Whether one peer alone should send all of an owned piece.
+  @inline(__always)
+  private func isForOne(_ slot: Int) -> Bool {
+    doubtful[Int(opened[slot].piece)] || peers[Int(opened[slot].owner)].isOnParole
   }
 
   /// The first of the suggested pieces that is as urgent as any and that has free blocks.
@@ -133,9 +157,8 @@ extension PiecePicker {
       walked += 1
       guard opened[slot].deadline == .max, serves(slot, has, allowedFast) else { continue }
       let owner = peers[Int(opened[slot].owner)]
-      // Doubtful pieces last, so that one peer delivers all of each.
-      let isLast = doubtful[Int(opened[slot].piece)]
-      let seconds = isLast ? 0 : Double(opened[slot].free) * owner.blockSeconds
+      // Those for one peer last, so that it delivers all of each.
+      let seconds = isForOne(slot) ? 0 : Double(opened[slot].free) * owner.blockSeconds
       guard seconds > longest else { continue }
       longest = seconds
       best = slot

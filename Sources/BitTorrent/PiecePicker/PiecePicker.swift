@@ -46,6 +46,8 @@ struct PiecePicker: Sendable {
     var isSeed = false
     var isSnubbed = false
     var isMeasured = false
+    /// Sent a part of a piece that failed: it is given whole pieces for itself, until one passes.
+    var isOnParole = false
     /// Seconds that it takes for a block; a guess until a rate was measured.
     var blockSeconds = 1.0
     /// Its requests, the oldest first.
@@ -73,6 +75,8 @@ struct PiecePicker: Sendable {
   var missing: Bitfield
   /// Connected peers that had everything when they joined.
   var seeds = 0
+  /// Peers on parole.
+  var paroled = 0
   /// Open pieces, those in verification included.
   var openCount = 0
   /// Open pieces that are whole and wait for `pieceVerified` or `pieceFailed`.
@@ -127,11 +131,6 @@ struct PiecePicker: Sendable {
     order.shuffle(using: &self.generator)
   }
 
-  /// Whether a peer that has `bitfield` has a piece that we want and lack. O(pieces / 64).
-  func isInteresting(_ bitfield: Bitfield) -> Bool {
-    (0..<missing.wordCount).contains { missing.word($0) & bitfield.word($0) != 0 }
-  }
-
   /// Whether every wanted piece is ours.
   var isDone: Bool { missing.isEmpty }
 
@@ -155,6 +154,11 @@ struct PiecePicker: Sendable {
   /// Whether `piece` failed and was not verified since. Only one peer at a time is asked for it, as far as
   /// others have something else to do, so that a second failure names the liar.
   func isDoubtful(_ piece: Int) -> Bool { doubtful[piece] }
+
+  /// Whether `piece` is open and not whole yet.
+  func isGathering(_ piece: Int) -> Bool {
+    slots[piece] >= 0 && !opened[Int(slots[piece])].isVerifying
+  }
 
   /// Pieces, requests and peers looked at so far: what the choices cost, for metrics and tests.
   var steps: Int { order.steps + walked }

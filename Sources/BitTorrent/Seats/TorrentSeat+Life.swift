@@ -83,7 +83,8 @@ extension TorrentSeat {
       name: outline.name, infoHash: outline.infoHash, state: state, pieces: Int(outline.pieces),
       piecesHave: Int(outline.piecesHave), wantedBytes: outline.wantedBytes, doneBytes: outline.doneBytes,
       downloaded: counters.downloaded, uploaded: counters.uploaded, wasted: counters.wasted,
-      failedPieces: counters.failedPieces, checkedPieces: counters.checkedPieces, downRate: 0, upRate: 0,
+      failedPieces: counters.failedPieces, checkedPieces: counters.checkedPieces, leaves: counters.leaves,
+      downRate: 0, upRate: 0,
       peers: 0, seeds: 0, trackerMessage: past?.trackerMessage, peerTraffic: past?.traffic.gone ?? [],
       endedConnections: counters.closesInWords)
   }

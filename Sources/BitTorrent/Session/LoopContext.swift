@@ -18,6 +18,8 @@ final class LoopContext: DeferredWork {
   let openFiles: OpenFiles
   /// Memory of pieces that are being gathered or written, for all torrents of the session.
   let pieces: PieceBufferPool
+  /// Trees and leaf hashes for peers that ask for them (BEP 52).
+  var hashServer: HashServer
   /// Memory of blocks on their way out: this loop's part.
   let uploads: PieceBufferPool
   /// What limits there are, and who waits because of them.
@@ -39,6 +41,8 @@ final class LoopContext: DeferredWork {
   var listening: [Endpoint] = []
   /// The local network; `nil` if it is left alone.
   var neighbours: Confined<LocalNeighbours>?
+  /// Where peers see us.
+  var ourAddress = AddressVotes()
   /// Connections of all torrents of the session, half-open ones and those that wait for their torrent
   /// included.
   let connections: ConnectionPermits
@@ -80,6 +84,7 @@ final class LoopContext: DeferredWork {
     openFiles = OpenFiles(limit: configuration.openFiles)
     pieces = shared.pieces
     uploads = PieceBufferPool(limit: configuration.uploadBytes / max(1, configuration.loops))
+    hashServer = HashServer(leafBytes: configuration.leafBytes / max(1, configuration.loops))
     limits = LoopLimits(configuration, shared: shared.limits, index: index, on: loop)
   }
 

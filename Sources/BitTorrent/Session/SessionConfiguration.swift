@@ -2,6 +2,16 @@ public import Addresses
 public import Encryption
 import Threads
 
+/// Which pieces of v2 torrents have their blocks compared with leaf hashes as they come (docs/LEAVES.md).
+enum LeafChecks: Sendable {
+  /// Those with several senders, or one that has not sent a whole good piece alone yet.
+  case whereNeeded
+  /// All of them: to measure what it costs.
+  case always
+  /// None.
+  case never
+}
+
 /// What a session may use and where it listens. The defaults suit a desktop.
 public struct SessionConfiguration: Sendable {
   /// Where incoming peers are awaited; port 0 takes a free one. Empty: nowhere.
@@ -15,6 +25,9 @@ public struct SessionConfiguration: Sendable {
   public var pendingPieceBytes = 40 << 20
   /// Bytes of blocks that may be in memory on their way to peers. Split evenly over the loops.
   public var uploadBytes = 32 << 20
+  /// Bytes of leaf hashes that are kept for peers that ask for them (BEP 52): of the pieces read or
+  /// verified last.
+  public var leafBytes = 2 << 20
   /// Files that are kept open, per loop.
   public var openFiles = 128
   /// Connections a torrent keeps at most.
@@ -51,6 +64,8 @@ public struct SessionConfiguration: Sendable {
   var restAfter = 30.0
   /// Addresses of UDP trackers whose names are not looked up.
   var trackerAddresses: [String: [IPAddress]] = [:]
+  /// Which blocks of v2 torrents are compared with their leaf hashes as they come.
+  var leafChecks = LeafChecks.whereNeeded
   /// How announces are spread out.
   var announces = AnnounceGate.Limits()
 

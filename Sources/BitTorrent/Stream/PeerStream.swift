@@ -1,3 +1,4 @@
+import Addresses
 import CSystem
 import Digest
 import EventLoop
@@ -12,6 +13,13 @@ final class PeerStream {
   enum Carrier: Sendable {
     /// A connected, or still connecting, socket.
     case tcp(Int32)
+
+    /// Our own end, as the system has it.
+    var local: Endpoint? {
+      switch self {
+      case .tcp(let descriptor): TCP.local(descriptor)
+      }
+    }
   }
 
   /// What became of reading or writing.
@@ -30,6 +38,9 @@ final class PeerStream {
   var incomingCipher: RC4?
 
   init(_ carrier: Carrier) { self.carrier = carrier }
+
+  /// Our own end, as the system has it.
+  var local: Endpoint? { carrier.local }
 
   /// Has `handler` told from now on when the stream is ready; false if the system refuses.
   func start(_ handler: any ReadinessHandler, for events: Readiness, on loop: isolated Loop) -> Bool {

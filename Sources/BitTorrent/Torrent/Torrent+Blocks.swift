@@ -45,7 +45,12 @@ extension Torrent {
       open.buffer.store(bytes.extracting(payload), at: geometry.begin(block))
       open.senders[Int(block.index)] = peer.serial
       for slot in others { cancel(block, at: slot, on: loop) }
-      if receipt == .completesPiece { completed(piece, open, on: loop) }
+      if open.isWatched { open.unchecked += 1 }
+      if receipt == .completesPiece {
+        completed(piece, open, on: loop)
+      } else if open.unchecked >= LeafCheck.batch {
+        checkLeaves(piece, open, on: loop)
+      }
     case .duplicate: unneeded(count, from: peer, isOurs: true, on: loop)
     case .unrequested: unneeded(count, from: peer, isOurs: false, on: loop)
     }

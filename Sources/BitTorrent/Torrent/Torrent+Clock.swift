@@ -6,6 +6,7 @@ extension Torrent {
   func tick(on loop: isolated Loop) {
     let now = loop.now
     for case let peer? in peers { check(peer, on: loop) }
+    checkWatched(on: loop)
     guard now.seconds(since: lastSecond) >= 1 else { return }
     lastSecond = now
     guard !isStopping, state == .downloading || state == .seeding else { return }

@@ -15,7 +15,7 @@ extension Torrent {
       layers: info.files.map { file in file.piecesRoot.flatMap { layers[$0] } })
   }
 
-  private func geometry(of file: File) -> HashGeometry? {
+  func geometry(of file: File) -> HashGeometry? {
     guard let root = file.piecesRoot, file.length > 0 else { return nil }
     return HashGeometry(
       root: root, blockCount: Int((file.length + 16383) / 16384), blocksPerPiece: info.pieceLength / 16384)
@@ -31,6 +31,7 @@ extension Torrent {
         return pieces.contains { peer.has[first + $0] }
       })
     {
+      if hashes?.isForLeaves(request) == true { counters.leaves.requests += 1 }
       peer.send(on: loop) { $0.append(hashRequest: request) }
     }
   }
@@ -52,11 +53,14 @@ extension Torrent {
       if layer != nil { seat?.keepLayers(on: loop) }
       open(pieces, ofRoot: root, on: loop)
     case .leaves(let root, let piece, let leaves):
+      counters.leaves.answers += 1
       for file in info.files where file.piecesRoot == root {
-        settleDispute(file.pieces.lowerBound + piece, leaves: leaves, on: loop)
+        leavesCame(file.pieces.lowerBound + piece, leaves, on: loop)
       }
     case .late: break
-    case .lie: peer.close(.badHashes, on: loop)
+    case .lie:
+      peer.close(.badHashes, on: loop)
+      askHashes(on: loop)
     case .unrequested, nil: peer.complain(.protocolViolation, on: loop)
     }
     askHashes(peer, on: loop)
@@ -67,6 +71,7 @@ extension Torrent {
       peer.complain(.protocolViolation, on: loop)
       return
     }
+    leavesRefused(request, on: loop)
     askHashes(on: loop)
   }
 
@@ -90,29 +95,5 @@ extension Torrent {
   func canVerify(_ piece: Int) -> Bool {
     if info.version.hasV1 { return true }
     return layers.hash(ofPiece: piece, in: info) != nil
-  }
-
-  // MARK: Serving
-
-  /// Somebody asks for hashes. Layers of pieces and above come from memory, leaves from the disk.
-  func hashesRequested(_ request: HashRequest, by peer: PeerConnection, on loop: isolated Loop) {
-    guard info.version.hasV2, let index = info.fileIndex(ofRoot: request.piecesRoot),
-      let geometry = geometry(of: info.files[index])
-    else {
-      peer.send(on: loop) { $0.append(hashReject: request) }
-      return
-    }
-    if case .leaves(let piece) = HashServer.need(of: request, file: geometry) {
-      serveLeaves(request, geometry, piece: piece, file: index, to: peer, on: loop)
-      return
-    }
-    let answer = hashServer.answer(request, file: geometry, pieceLayer: layers[request.piecesRoot])
-    peer.send(on: loop) { buffer in
-      if let answer {
-        buffer.append(hashes: answer, answering: request)
-      } else {
-        buffer.append(hashReject: request)
-      }
-    }
   }
 }

@@ -16,7 +16,10 @@ extension Torrent {
     for piece in pieces where durable[piece] { lose(piece, on: loop) }
     guard state == .seeding, !selection.isComplete else { return }
     state = .downloading
-    forEachPeer { updateInterest($0, on: loop) }
+    forEachPeer { peer in
+      peer.sendUploadOnly(false, on: loop)
+      updateInterest(peer, on: loop)
+    }
     connectMore(on: loop)
   }
 

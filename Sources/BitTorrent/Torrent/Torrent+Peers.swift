@@ -54,7 +54,8 @@ extension Torrent {
   func accept(_ visitor: Visitor, on loop: isolated Loop) {
     let (remote, handshake) = (visitor.remote, visitor.handshake)
     guard !isStopping, state == .downloading || state == .seeding, !book.isBanned(remote),
-      connections < context.configuration.peersPerTorrent || makeRoom(on: loop),
+      connections < context.configuration.peersPerTorrent
+        || makeRoom(for: priority(of: remote, seenFrom: visitor.carrier.local), on: loop),
       context.connections.take()
     else {
       visitor.dismiss()
@@ -82,6 +83,7 @@ extension Torrent {
       isOutgoing: isOutgoing,
       wireHash: wireHash, beginsEncrypted: beginsEncrypted, now: loop.now)
     if slot.index == peers.count { peers.append(peer) } else { peers[slot.index] = peer }
+    peer.priority = priority(of: remote, seenFrom: carrier.local)
     if let rates { peer.rates.shares = rates.shares(of: remote.address) }
     return peer
   }
@@ -180,24 +182,50 @@ extension Torrent {
     }
   }
 
-  /// Full: closes the peer that has been of no use for longest: one that never was gets ten seconds,
-  /// one that was a minute.
-  private func makeRoom(on loop: isolated Loop) -> Bool {
-    let now = loop.now
-    var worst: PeerConnection?
-    forEachPeer { peer in
-      let patience = peer.downloaded + peer.uploaded > 0 ? 60.0 : 10
-      guard now.seconds(since: peer.lastUseful) > patience else { return }
-      if let found = worst, found.lastUseful <= peer.lastUseful { return }
-      worst = peer
+  /// A peer says at which address it sees us.
+  func sees(_ peer: PeerConnection, us address: IPAddress) {
+    context.ourAddress.vote(address, from: peer.remote.address)
+    peer.priority = priority(of: peer.endpoint, seenFrom: peer.stream.local)
+    if let ours = context.ourAddress.address(isV4: address.isV4) {
+      book.weAre(Endpoint(ours, port: listeningPort))
     }
-    worst?.close(.tooManyPeers, on: loop)
-    return worst != nil
+  }
+
+  /// The rank that a connection has on both of its ends (BEP 40).
+  func priority(of remote: Endpoint, seenFrom local: Endpoint?) -> UInt32 {
+    var ours = context.ourAddress.address(isV4: remote.address.isV4)
+    // In our own network others see us as the socket does.
+    if ours == nil || remote.address.isPrivate || remote.address.isLoopback {
+      ours = local?.address
+    }
+    guard let ours else { return 0 }
+    return PeerPriority.of(Endpoint(ours, port: listeningPort), remote)
+  }
+
+  /// Full: closes a peer that a newcomer of that rank is worth more than. False if there is none.
+  private func makeRoom(for newcomer: UInt32, on loop: isolated Loop) -> Bool {
+    let now = loop.now
+    var all: [PeerConnection] = []
+    forEachPeer { all.append($0) }
+    let chosen = RoomRule.choose(
+      all.map { peer in
+        RoomRule.Peer(
+          idleSeconds: now.seconds(since: peer.lastUseful),
+          wasUseful: peer.downloaded + peer.uploaded > 0, priority: peer.priority)
+      }, newcomer: newcomer)
+    guard let chosen else { return false }
+    all[chosen].close(.tooManyPeers, on: loop)
+    return true
+  }
+
+  /// The connection of a sender that has not left. O(peers).
+  func connection(_ serial: UInt32) -> PeerConnection? {
+    peers.lazy.compactMap { $0 }.first { $0.serial == serial }
   }
 
   /// A peer is known to lie: closes it and refuses it from now on.
   func ban(_ serial: UInt32, _ reason: CloseReason, on loop: isolated Loop) {
-    if let peer = peers.lazy.compactMap({ $0 }).first(where: { $0.serial == serial }) {
+    if let peer = connection(serial) {
       peer.close(reason, on: loop)
     } else if let endpoint = senders.endpoint(serial) {
       book.ban(endpoint)

@@ -15,6 +15,12 @@ extension Torrent {
       return
     }
     piecesInDisk += 1
+    // Its blocks must not be touched by two threads, should one be found wrong and fetched again.
+    if open.isChecking { open.isWaiting = true } else { write(piece, open, on: loop) }
+  }
+
+  /// Has a whole piece hashed and written.
+  func write(_ piece: Int, _ open: OpenPiece, on loop: isolated Loop) {
     guard let expected = PieceExpectation(piece: piece, info: info, layers: layers, leaves: open.leaves)
     else {
       halt("piece \(piece) cannot be verified: its hash is not known", on: loop)
@@ -27,6 +33,7 @@ extension Torrent {
     ) { loop, write in
       me.value(on: loop).written(write, on: loop)
     }
+    if open.isWatched { write.checkedLeaves = open.checked }
     write.wantsBlockDigests = blame.isOnRecord(piece)
     context.disk.submit(write)
   }
@@ -36,6 +43,7 @@ extension Torrent {
     let piece = write.piece
     switch write.outcome {
     case .written:
+      if piece < openPieces.count, let open = openPieces[piece] { prove(open) }
       close(piece)
       accept(write, on: loop)
     case .mismatch(let badBlocks):
@@ -69,7 +77,9 @@ extension Torrent {
 
   /// The memory of a piece goes back to the pool.
   func close(_ piece: Int) {
-    if piece < openPieces.count { openPieces[piece] = nil }
+    guard piece < openPieces.count, let open = openPieces[piece] else { return }
+    if open.wantsLeaves, !open.isWatched { unwantLeaves(piece) }
+    openPieces[piece] = nil
   }
 
   private func accept(_ write: PieceWrite, on loop: isolated Loop) {
@@ -79,6 +89,7 @@ extension Torrent {
     if write.wantsBlockDigests {
       for serial in blame.passed(piece, digests: blockDigests(write)) { ban(serial, .badData, on: loop) }
     }
+    keepLeaves(write)
     selection.verified(piece, info: info)
     epoch.add(piece)
     serveReads(on: loop)
@@ -162,7 +173,7 @@ extension Torrent {
     joinDHT(on: loop)
     forEachPeer { peer in
       peer.setInterested(false, on: loop)
-      if peer.isSeed { peer.close(.bothComplete, on: loop) }
+      if !closeIfUseless(peer, on: loop) { peer.sendUploadOnly(true, on: loop) }
     }
     rechoke(on: loop)
   }

@@ -37,7 +37,7 @@ extension Torrent {
     picker.options.maximumOpenPieces = openPieceLimit
     peer.blocksToPick.removeAll(keepingCapacity: true)
     pick(room, for: peer, isUrgent: isUrgent, on: loop)
-    reserve(&peer.blocksToPick, for: peer)
+    reserve(&peer.blocksToPick, for: peer, on: loop)
     guard !peer.blocksToPick.isEmpty else {
       if outstanding == 0, !isUrgent { discardIdlePiece(on: loop) }
       return false
@@ -85,16 +85,19 @@ extension Torrent {
 
   /// Takes memory for the pieces of blocks that are about to be asked for, so that no block comes that
   /// cannot be kept. What there is no memory for is given back.
-  private func reserve(_ blocks: inout [Block], for peer: PeerConnection) {
+  private func reserve(_ blocks: inout [Block], for peer: PeerConnection, on loop: isolated Loop) {
     var last: Int32 = -1
     var kept = 0
     for block in blocks {
-      if block.piece != last, openPiece(Int(block.piece)) == nil {
-        picker.released(block, by: peer.slot)
-        closeIfIdle(block)
-        continue
+      if block.piece != last {
+        guard let open = openPiece(Int(block.piece)) else {
+          picker.released(block, by: peer.slot)
+          closeIfIdle(block)
+          continue
+        }
+        asks(peer, for: Int(block.piece), open, on: loop)
+        last = block.piece
       }
-      last = block.piece
       blocks[kept] = block
       kept += 1
     }
@@ -149,7 +152,7 @@ extension Torrent {
   }
 
   /// Gives back the memory of a piece of which nothing is here or asked for any more.
-  private func closeIfIdle(_ block: Block) {
+  func closeIfIdle(_ block: Block) {
     if picker.slot(of: block) == nil { close(Int(block.piece)) }
   }
 
@@ -204,9 +207,9 @@ extension Torrent {
     updateInterest(peer, on: loop)
   }
 
-  /// Two complete peers have nothing to say to each other.
+  /// Two peers that want nothing have nothing to say to each other.
   func closeIfUseless(_ peer: PeerConnection, on loop: isolated Loop) -> Bool {
-    guard peer.isSeed, state == .seeding else { return false }
+    guard peer.isUploadOnly, state == .seeding else { return false }
     peer.close(.bothComplete, on: loop)
     return true
   }

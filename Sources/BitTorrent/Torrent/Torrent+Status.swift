@@ -26,7 +26,7 @@ extension Torrent {
       name: info.name, infoHash: info.infoHash, state: state, pieces: info.pieceCount,
       piecesHave: durable.ones, wantedBytes: selection.wantedBytes, doneBytes: selection.doneBytes,
       downloaded: counters.downloaded, uploaded: counters.uploaded, wasted: counters.wasted,
-      failedPieces: counters.failedPieces, checkedPieces: counters.checkedPieces,
+      failedPieces: counters.failedPieces, checkedPieces: counters.checkedPieces, leaves: counters.leaves,
       downRate: down.rate(now: now), upRate: up.rate(now: now), peers: open, seeds: seeds,
       trackerMessage: trackerMessage, peerTraffic: moved, endedConnections: counters.closesInWords)
   }

@@ -10,8 +10,8 @@ import PieceStorage
 ///
 /// Files, in the order of a block's way: +Blocks (from a peer into a piece), +Pieces (hashed, written,
 /// durable, announced), +Requests (what to ask for next), +Selection (which files are wanted), +Reading (bytes
-/// for whoever waits for them), +Uploads, +Peers (whom to connect to and
-/// whom to drop), +Choking, +Hashes (BEP 52), +Announcing, +Limits, +Clock, +Status, +Life (start, stop, retry).
+/// for whoever waits for them), +Uploads, +Peers (whom to connect to and whom to drop), +Choking, +Hashes, +Leaves,
+/// +Disputes (BEP 52), +Announcing, +Limits, +Clock, +Status, +Life (start, stop, retry).
 final class Torrent: DeferredWork {
   /// Its place in the session, and its index among those that are awake.
   weak var seat: TorrentSeat?
@@ -57,7 +57,8 @@ final class Torrent: DeferredWork {
   var choker: Choker
   var suggestions: Suggestions
   var hashes: HashRequester?
-  var hashServer = HashServer()
+  /// Open pieces whose blocks are compared with leaf hashes as they come; some that were closed since.
+  var watched: [Int] = []
   var chokerPeers: [ChokerPeer] = []
   var flushQueue: [PeerConnection] = []
   var others: [PeerSlot] = []

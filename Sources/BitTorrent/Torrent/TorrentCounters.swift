@@ -12,6 +12,8 @@ struct TorrentCounters {
   var lostPieces = 0
   /// Pieces read from disk and hashed when the torrent was added.
   var checkedPieces = 0
+  /// Leaf hashes asked for and given, and what was compared with them.
+  var leaves = LeafCounts()
   /// Connections that ended, by reason.
   var closes: [CloseReason: Int] = [:]
   var closesInWords: [String: Int] {

@@ -29,6 +29,22 @@ public struct PeerTraffic: Sendable, Equatable {
   public var isEncrypted: Bool
 }
 
+/// What was done with leaf hashes of v2 (BEP 52) since a torrent was added.
+public struct LeafCounts: Sendable, Equatable {
+  /// Requests for the leaf hashes of a piece that were sent.
+  public var requests = 0
+  /// Answers to them whose proof held.
+  public var answers = 0
+  /// Requests of peers for leaf hashes that were answered.
+  public var served = 0
+  /// Of those, the ones for which a piece had to be read and hashed.
+  public var readings = 0
+  /// Blocks that were compared with their leaf hash before their piece was whole.
+  public var blocks = 0
+  /// Blocks that a leaf hash showed to be wrong.
+  public var badBlocks = 0
+}
+
 /// A torrent at one moment.
 public struct TorrentStatus: Sendable {
   /// The torrent's name.
@@ -55,6 +71,8 @@ public struct TorrentStatus: Sendable {
   public var failedPieces: Int
   /// Pieces that were read from disk and hashed when the torrent was added.
   public var checkedPieces: Int
+  /// Leaf hashes asked for and given, and what was compared with them (BEP 52).
+  public var leaves: LeafCounts
   /// Bytes a second coming in.
   public var downRate: Double
   /// Bytes a second going out.

@@ -14,25 +14,31 @@ import Testing
   /// Whether `leech` finds `source` by way of a peer that has nothing.
   private func meets(
     isPrivate: Bool = false, byMagnet: Bool = false,
-    _ configure: (inout SessionConfiguration) -> Void = { _ in },
+    _ configure: @escaping (inout SessionConfiguration) -> Void = { _ in },
     within seconds: Double = 20
   ) async throws -> Bool {
     var result = false
+    // The DHT and the local network would make them acquainted, too.
+    let alone = { (configuration: inout SessionConfiguration) in
+      configuration.dht.isEnabled = false
+      configuration.localDiscovery = false
+      configure(&configuration)
+    }
     try await SwarmStage.with(files) { stage in
       var metainfo = stage.metainfo
       if isPrivate { metainfo = try Self.privately(metainfo) }
       // Too slow to have anything of its own to give.
       let hub = try await SwarmStage.session {
-        configure(&$0)
+        alone(&$0)
         $0.downloadLimit = 1024
       }
       var options = AddOptions(directory: stage.downloadFolder("hub"))
       _ = try await hub.add(metainfo, options)
-      let seeder = try await SwarmStage.session(configure)
+      let seeder = try await SwarmStage.session(alone)
       options = AddOptions(directory: stage.seedFolder)
       options.peers = hub.listening
       _ = try await seeder.add(metainfo, options).waitUntilComplete()
-      let leech = try await SwarmStage.session(configure)
+      let leech = try await SwarmStage.session(alone)
       options = AddOptions(directory: stage.downloadFolder("leech"))
       options.peers = hub.listening
       let handle =

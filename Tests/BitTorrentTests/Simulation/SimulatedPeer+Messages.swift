@@ -75,7 +75,7 @@ extension SimulatedPeer {
   }
 
   func updateInterest(_ peer: SimulatedConnection) {
-    setInterested(!isSeeding && picker.isInteresting(peer.has), peer)
+    setInterested(!isSeeding && InterestCount(has: peer.has, missing: picker.missing).isInterested, peer)
   }
 
   func setInterested(_ interested: Bool, _ peer: SimulatedConnection) {
