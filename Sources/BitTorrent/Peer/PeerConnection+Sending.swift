@@ -9,7 +9,7 @@ import PeerProtocol
 extension PeerConnection {
   /// Appends messages and sees to it that they are written at the end of this wake-up.
   func send(on loop: isolated Loop, _ append: (inout [UInt8]) -> Void) {
-    guard phase == .open || phase == .greeting else { return }
+    guard phase == .open || phase == .greeting, web == nil else { return }
     append(&control)
     scheduleFlush(on: loop)
   }

@@ -25,6 +25,8 @@ final class PeerConnection: ReadinessHandler {
   /// Unlike a slot, never used again: names a sender after it has gone.
   let serial: UInt32
   var phase: Phase
+  /// What it stands for, if it is no peer but a place on the web.
+  var web: WebSeed?
   /// Whether we begin with a key exchange, or came to the torrent after one.
   let beginsEncrypted: Bool
   /// The key exchange, while it lasts.
@@ -120,12 +122,15 @@ final class PeerConnection: ReadinessHandler {
   var isFast: Bool { reserved.contains(.fast) }
   /// Whether hashes of v2 can be asked for and are answered (BEP 52).
   var isV2: Bool {
-    torrent.info.version.hasV2 && (reserved.contains(.v2) || wireHash != torrent.info.infoHashV1)
+    torrent.info.version.hasV2 && web == nil
+      && (reserved.contains(.v2) || wireHash != torrent.info.infoHashV1)
   }
   /// Whether it has every piece.
   var isSeed: Bool { has.isFull }
   /// What program it is, as far as it says.
-  var client: String { extensions?.client ?? peerID.map(ClientName.display) ?? "unknown" }
+  var client: String {
+    web.map { _ in "web seed" } ?? extensions?.client ?? peerID.map(ClientName.display) ?? "unknown"
+  }
   /// Its address for accounts: where it listens, else where it came from.
   var endpoint: Endpoint { listening ?? remote }
 

@@ -12,6 +12,8 @@ final class PeerStream {
   enum Carrier: Sendable {
     /// A connected, or still connecting, socket.
     case tcp(Int32)
+    /// Nothing: what a web seed sends comes by HTTP.
+    case web
   }
 
   /// What became of reading or writing.
@@ -35,6 +37,7 @@ final class PeerStream {
   func start(_ handler: any ReadinessHandler, for events: Readiness, on loop: isolated Loop) -> Bool {
     switch carrier {
     case .tcp(let descriptor): watcher = loop.watcher(descriptor, handler)
+    case .web: break
     }
     watcher?.watch(for: events)
     return watcher != nil
@@ -47,6 +50,7 @@ final class PeerStream {
   var isConnected: Bool {
     switch carrier {
     case .tcp(let descriptor): TCP.connectError(descriptor) == 0
+    case .web: true
     }
   }
 
@@ -55,6 +59,7 @@ final class PeerStream {
     let moved =
       switch carrier {
       case .tcp(let descriptor): unsafe apus_receive(descriptor, vectors, Int32(count))
+      case .web: 0
       }
     guard moved > 0 else { return moved == 0 ? .ended : Self.moved(moved) }
     if let incomingCipher { unsafe Self.apply(incomingCipher, to: vectors, bytes: moved) }
@@ -78,6 +83,7 @@ final class PeerStream {
   func write(_ vectors: UnsafeMutablePointer<iovec>, count: Int) -> Moved {
     switch carrier {
     case .tcp(let descriptor): Self.moved(unsafe apus_send(descriptor, vectors, Int32(count)))
+    case .web: .ended
     }
   }
 
@@ -101,6 +107,7 @@ final class PeerStream {
   static func close(_ carrier: Carrier) {
     switch carrier {
     case .tcp(let descriptor): TCP.close(descriptor)
+    case .web: break
     }
   }
 }

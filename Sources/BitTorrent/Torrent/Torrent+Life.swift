@@ -108,6 +108,7 @@ extension Torrent {
     }
     joinDHT(on: loop)
     connectMore(on: loop)
+    startWebSeeds(webSeedURLs, on: loop)
     readsChanged(on: loop)
     seat?.settledIn(on: loop)
   }

@@ -71,14 +71,14 @@ extension Torrent {
   }
 
   /// A connection, for which there is a permit.
-  private func makePeer(
+  func makePeer(
     _ carrier: PeerStream.Carrier, _ remote: Endpoint, isOutgoing: Bool, wireHash: InfoHash,
-    beginsEncrypted: Bool = false, on loop: isolated Loop
+    beginsEncrypted: Bool = false, serial: UInt32? = nil, on loop: isolated Loop
   ) -> PeerConnection {
     let slot = freeSlots.popLast() ?? PeerSlot(Int32(peers.count))
-    nextSerial += 1
+    if serial == nil { nextSerial += 1 }
     let peer = PeerConnection(
-      self, slot: slot, serial: nextSerial, stream: PeerStream(carrier), remote: remote,
+      self, slot: slot, serial: serial ?? nextSerial, stream: PeerStream(carrier), remote: remote,
       isOutgoing: isOutgoing,
       wireHash: wireHash, beginsEncrypted: beginsEncrypted, now: loop.now)
     if slot.index == peers.count { peers.append(peer) } else { peers[slot.index] = peer }
@@ -136,9 +136,10 @@ extension Torrent {
       choker.left(peer.slot)
       suggestions.withdrawn(peer.slot)
       traffic.add(peer.traffic)
-      senders.left(peer)
+      if peer.web == nil { senders.left(peer) }
     }
-    note(peer, reason, on: loop)
+    if let web = peer.web { web.left(reason, on: loop) } else { note(peer, reason, on: loop) }
+    peer.web = nil
     guard !isStopping else { return }
     if wasOpen {
       fillAll(on: loop)
@@ -183,6 +184,7 @@ extension Torrent {
     let now = loop.now
     var worst: PeerConnection?
     forEachPeer { peer in
+      guard peer.web == nil else { return }
       let patience = peer.downloaded + peer.uploaded > 0 ? 60.0 : 10
       guard now.seconds(since: peer.lastUseful) > patience else { return }
       if let found = worst, found.lastUseful <= peer.lastUseful { return }
@@ -194,6 +196,7 @@ extension Torrent {
 
   /// A peer is known to lie: closes it and refuses it from now on.
   func ban(_ serial: UInt32, _ reason: CloseReason, on loop: isolated Loop) {
+    if banWebSeed(serial, on: loop) { return }
     if let peer = peers.lazy.compactMap({ $0 }).first(where: { $0.serial == serial }) {
       peer.close(reason, on: loop)
     } else if let endpoint = senders.endpoint(serial) {

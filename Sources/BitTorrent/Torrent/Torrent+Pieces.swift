@@ -162,7 +162,7 @@ extension Torrent {
     joinDHT(on: loop)
     forEachPeer { peer in
       peer.setInterested(false, on: loop)
-      if peer.isSeed { peer.close(.bothComplete, on: loop) }
+      if peer.isSeed || peer.web != nil { peer.close(.bothComplete, on: loop) }
     }
     rechoke(on: loop)
   }

@@ -23,6 +23,7 @@ final class Torrent: DeferredWork {
   let geometry: PieceGeometry
   let journal: ResumeJournal
   let trackers: [[String]]
+  let webSeedURLs: [String]
   var layers: PieceLayers
   /// Ports that we listen on, for trackers and peers; 0 if on none.
   let listeningPort: UInt16
@@ -64,6 +65,7 @@ final class Torrent: DeferredWork {
   var cancels: [Assignment] = []
   var random = SystemRandomNumberGenerator()
   var senders = SenderBook()
+  var webSeeds: [WebSeed] = []
 
   // Trackers.
   var announcers: [Announcer] = []
@@ -85,6 +87,7 @@ final class Torrent: DeferredWork {
   /// Slots a second ago.
   var lastSlots = 0
   var trackerMessage: String?
+  var webSeedMessage: String?
   var traffic = TrafficLog()
   var lastSecond: Instant
   var lastRechoke = Instant(nanoseconds: 0)
@@ -113,6 +116,7 @@ final class Torrent: DeferredWork {
       pieceLength: metainfo.info.pieceLength, random: SeededGenerator(seed: UInt64.random(in: 0 ... .max)))
     suggestions = Suggestions(random: SeededGenerator(seed: UInt64.random(in: 0 ... .max)))
     trackers = metainfo.trackers
+    webSeedURLs = metainfo.webSeeds
     priorities = options.priorities
     isSequential = options.isSequential
     selection = FileSelection(metainfo.info, priorities: options.priorities)
@@ -126,7 +130,8 @@ final class Torrent: DeferredWork {
 
   /// Bits that we set in handshakes.
   var reservedBits: ReservedBits {
-    var bits: ReservedBits = info.version.hasV2 ? [.extensionProtocol, .fast, .v2] : [.extensionProtocol, .fast]
+    var bits: ReservedBits =
+      info.version.hasV2 ? [.extensionProtocol, .fast, .v2] : [.extensionProtocol, .fast]
     if dht != nil { bits.insert(.dht) }
     return bits
   }

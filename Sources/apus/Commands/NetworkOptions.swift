@@ -23,6 +23,9 @@ struct NetworkOptions: Sendable {
         help: """
           Whether what is spoken with peers is hidden: off, allow (where they ask for it), prefer, or require.
           """),
+      .flag(
+        \.usesWebSeeds, "--no-web-seeds", sets: false,
+        help: "Download from peers only, not from the web servers that a torrent or magnet link names."),
       .flag(\.usesDHT, "--no-dht", sets: false, help: "Neither look for peers nor be found in the DHT."),
     ] + Parameter.group(\.dht, DHTEntry.parameters)
   var listen: [Endpoint] = []
@@ -30,6 +33,7 @@ struct NetworkOptions: Sendable {
   var limitDown: ByteCount?
   var limitUp: ByteCount?
   var encryption = EncryptionPolicy.allow
+  var usesWebSeeds = true
   var usesDHT = true
   var dht = DHTEntry()
 
@@ -54,6 +58,7 @@ struct NetworkOptions: Sendable {
     configuration.downloadLimit = limitDown.map { Int($0.bytes) }
     configuration.uploadLimit = limitUp.map { Int($0.bytes) }
     configuration.encryption = encryption
+    configuration.webSeeds.isEnabled = usesWebSeeds
     configuration.dht = dht.configuration(listen: listen, isEnabled: usesDHT)
     configuration.diskThreads = max(2, Process.processors)
     if !listen.isEmpty {

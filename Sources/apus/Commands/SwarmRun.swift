@@ -34,6 +34,7 @@ struct SwarmRun {
     var fault: String?
     var retryAt: Instant?
     var trackerMessage: String?
+    var webSeedMessage: String?
     var told: JSONValue?
     var toldState: String?
     var isDone = false
@@ -114,6 +115,11 @@ struct SwarmRun {
       if !settings.quiet, !settings.json { scene.console.note("\(status.name): \(message)") }
     }
     entries[index].trackerMessage = status.trackerMessage
+    if let message = status.webSeedMessage, message != entries[index].webSeedMessage {
+      if settings.json { scene.console.event(SwarmEvent.webSeed(status, message: message)) }
+      if !settings.quiet, !settings.json { scene.console.note("\(status.name): web seed \(message)") }
+    }
+    entries[index].webSeedMessage = status.webSeedMessage
     switch status.state {
     case .stopped(let reason): await fault(index, status, reason, now)
     case .seeding:
