@@ -7,6 +7,7 @@ ROUNDS ?= 5
 ONLY ?=
 PEERS ?= 50
 SEEDS ?= 1000
+MINUTES ?= 60
 
 SWIFT ?= swift
 SOURCES := Package.swift $(wildcard Sources Tests Fuzz/Package.swift Fuzz/Sources Benchmarks/Package.swift \
@@ -57,10 +58,11 @@ netlab: build ## run a swarm of real programs over shaped links (root); ONLY=tex
 bench-micro: setup ## measure single parts: times, allocations, retains, instructions; ONLY=text
 	@scripts/bench-micro --only "$(ONLY)"
 
-simulate: ## run 1,000 peers, then SEEDS=1000 seeds of PEERS=50, and DHTs, in virtual time; ONLY=text
+simulate: ## run 1,000 peers, then SEEDS=1000 seeds of PEERS=50 for MINUTES=60 at most, and DHTs
 	@$(SWIFT) build --package-path Simulation -c release -Xswiftc -enable-testing
 	@Simulation/.build/release/simulate --peers 1000 --only "$(ONLY)"
-	@Simulation/.build/release/simulate --peers $(PEERS) --seeds $(SEEDS) --only "$(ONLY)"
+	@Simulation/.build/release/simulate --peers $(PEERS) --seeds $(SEEDS) --only "$(ONLY)" \
+	  --minutes $(MINUTES)
 	@Simulation/.build/release/simulate-dht
 
 crash-test: setup ## kill a downloader N=25 times, until the download is done

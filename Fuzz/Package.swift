@@ -5,8 +5,9 @@ import PackageDescription
 // library never see it. Built and run by scripts/fuzz.
 
 let targets = [
-  "FuzzBencode", "FuzzDHTMessage", "FuzzDHTNode", "FuzzEncryption", "FuzzMagnet", "FuzzMetainfo",
-  "FuzzPeerWire", "FuzzTrackerQuery", "FuzzTrackerReply", "FuzzUTP",
+  "FuzzBencode", "FuzzDHTMessage", "FuzzDHTNode", "FuzzEncryption", "FuzzLocalDiscovery", "FuzzMagnet",
+  "FuzzMetadata", "FuzzMetainfo", "FuzzPeerExchange", "FuzzPeerWire", "FuzzTrackerQuery", "FuzzTrackerReply",
+  "FuzzUTP",
 ]
 
 let rooms: [Target.Dependency] = [

@@ -160,6 +160,37 @@ int apus_send_datagrams(int fd, const struct apus_datagram *datagrams, int count
 }
 #endif
 
+int apus_join_group(int fd, const struct sockaddr *group, const struct sockaddr *local, unsigned interface) {
+  if (group->sa_family == AF_INET6) {
+    struct ipv6_mreq request;
+    memset(&request, 0, sizeof request);
+    request.ipv6mr_multiaddr = ((const struct sockaddr_in6 *)group)->sin6_addr;
+    request.ipv6mr_interface = interface;
+    return setsockopt(fd, IPPROTO_IPV6, IPV6_JOIN_GROUP, &request, sizeof request);
+  }
+  struct ip_mreqn request;
+  memset(&request, 0, sizeof request);
+  request.imr_multiaddr = ((const struct sockaddr_in *)group)->sin_addr;
+  request.imr_address = ((const struct sockaddr_in *)local)->sin_addr;
+  request.imr_ifindex = interface;
+  return setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &request, sizeof request);
+}
+
+int apus_send_through(int fd, const struct sockaddr *local, unsigned interface, int hops) {
+  if (local->sa_family == AF_INET6) {
+    int index = interface;
+    if (setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &index, sizeof index) != 0) return -1;
+    return setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, &hops, sizeof hops);
+  }
+  struct ip_mreqn request;
+  memset(&request, 0, sizeof request);
+  request.imr_address = ((const struct sockaddr_in *)local)->sin_addr;
+  request.imr_ifindex = interface;
+  if (setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &request, sizeof request) != 0) return -1;
+  unsigned char ttl = hops;
+  return setsockopt(fd, IPPROTO_IP, IP_MULTICAST_TTL, &ttl, sizeof ttl);
+}
+
 int apus_terminal_columns(int fd) {
   struct winsize size;
   memset(&size, 0, sizeof size);

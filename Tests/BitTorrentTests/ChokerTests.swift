@@ -71,6 +71,28 @@ import Testing
     #expect((900...1_100).contains(hits), "\(hits)")
   }
 
+  @Test func `of two that are drawn the one with fewer pieces gets the slot`() {
+    var hits = 0
+    for seed in 0..<2_000 as Range<UInt64> {
+      var world = World(4, seed: seed)
+      for number in 0..<3 { world.peers[number].pieces = 10 }
+      _ = world.round(slots: 1)
+      hits += world.choker.isUnchoked(PeerSlot(3)) ? 1 : 0
+    }
+    // It is one of two in 7 of 16 draws.
+    #expect((795...955).contains(hits), "\(hits)")
+  }
+
+  @Test func `one slot in three is for those who give nothing`() {
+    var world = World(20)
+    for number in 0..<10 { world.peers[number].downloadRate = 1_000 + Double(number) }
+    _ = world.round(slots: 6)
+    #expect(Set(world.unchoked).isSuperset(of: [6, 7, 8, 9]) && world.unchoked.count == 6)
+    world.peers[0].downloadRate = 5_000
+    _ = world.round(slots: 6)
+    #expect(Set(world.unchoked).isSuperset(of: [0, 7, 8, 9]))
+  }
+
   @Test func `a snubbed peer loses its regular slot`() {
     var world = World(10)
     for number in 0..<10 { world.peers[number].downloadRate = Double(10 - number) }
@@ -161,6 +183,11 @@ import Testing
       }
       _ = world.round(slots: random.number(below: 12), isSeeding: random.number(below: 2) == 0)
     }
+  }
+
+  @Test(arguments: [(0.0, 2.0), (1_000, 10), (16_384, 5), (65_536, 2), (1_048_576, 1.15625)])
+  func `a slow link's slots may be quiet for longer`(rate: Double, seconds: Double) {
+    #expect(UploadSlots.patience(rate: rate) == seconds)
   }
 
   @Test(arguments: [(0.0, 4), (1, 2), (131_072, 2), (2_500_000, 8), (104_857_600, 56), (1e30, 10_000)])

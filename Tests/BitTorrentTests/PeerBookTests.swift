@@ -113,6 +113,28 @@ import Testing
     while let candidate = book.next(now: start + 3600, using: &random) { given.insert(candidate.endpoint) }
     #expect(given == [good, new])
   }
+
+  @Test mutating func thoseThatAPersonNamesAreTriedFirst() throws {
+    var book = PeerBook()
+    for host in 1...20 { book.add(try endpoint(host), from: .tracker) }
+    let named = try endpoint(50)
+    book.add(named, from: .user)
+    #expect(book.next(now: start, using: &random)?.endpoint == named)
+  }
+
+  @Test mutating func hearsayDoesNotCrowdOutWhatTrackersSay() throws {
+    var book = PeerBook(limit: 10)
+    for host in 1...5 {
+      let peer = try endpoint(host)
+      book.add(peer, from: .tracker)
+      book.failed(peer, now: start, using: &random)
+    }
+    for host in 10...200 { book.add(try endpoint(host), from: .exchange) }
+    var known: Set<Endpoint> = []
+    while let candidate = book.next(now: start + 3600, using: &random) { known.insert(candidate.endpoint) }
+    #expect(known.count == 10)
+    for host in 1...5 { #expect(known.contains(try endpoint(host))) }
+  }
 }
 
 @Suite struct EpochScheduleTests {

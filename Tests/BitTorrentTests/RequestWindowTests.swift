@@ -84,6 +84,17 @@ import Testing
     #expect(link.window.depth == 1)
   }
 
+  @Test(arguments: [0.02, 0.2])
+  func `a peer that is one of several is asked for less at once, and no less a second`(roundTrip: Double) {
+    var link = Link(rate: 2.5e6, roundTrip: roundTrip)
+    _ = link.run(5)
+    let before = link.window.depth
+    link.window.isOneOfSeveral = true
+    #expect(link.run(5) > 0.95 * 5 * 2.5e6)
+    let ratio = (roundTrip + RequestWindow.sharedMargin) / (roundTrip + RequestWindow.margin)
+    #expect(abs(Double(link.window.depth) - Double(before) * ratio) <= 2)
+  }
+
   @Test func `the window follows a rate that changes`() {
     var link = Link(rate: 10e6, roundTrip: 0.02)
     link.window.peerLimit = 5000

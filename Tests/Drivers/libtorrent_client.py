@@ -1,7 +1,7 @@
 """A libtorrent client for the tests: seeds or downloads, makes torrents, and tells what one contains.
 
     libtorrent_client.py run TORRENT|MAGNET --dir DIR --listen IP:PORT [--peer IP:PORT]... [--only FILE]...
-                             [--stock] [--encrypted]
+                             [--stock] [--encrypted] [--lsd] [--slow]
     libtorrent_client.py create PATH --format v1|v1-padded|v2|hybrid --piece-length N --output FILE [--tracker URL]
     libtorrent_client.py show TORRENT
     libtorrent_client.py strip TORRENT --output FILE
@@ -29,7 +29,7 @@ def session(args):
     settings = {
         "listen_interfaces": args.listen,
         "outgoing_interfaces": args.listen.rpartition(":")[0],
-        "enable_dht": False, "enable_lsd": False, "enable_upnp": False, "enable_natpmp": False,
+        "enable_dht": False, "enable_lsd": args.lsd, "enable_upnp": False, "enable_natpmp": False,
         "enable_outgoing_utp": False, "enable_incoming_utp": False,
         "allow_multiple_connections_per_ip": True, "ssrf_mitigation": False,
         "alert_mask": (lt.alert.category_t.error_notification | lt.alert.category_t.status_notification
@@ -39,6 +39,8 @@ def session(args):
         settings.update({"in_enc_policy": 0, "out_enc_policy": 0, "allowed_enc_level": 2, "prefer_rc4": True})
     elif not args.stock:  # what a fresh installation does is to try an obfuscated handshake first
         settings.update({"in_enc_policy": 2, "out_enc_policy": 2})
+    if args.slow:
+        settings.update({"download_rate_limit": 1000, "upload_rate_limit": 1000})
     return lt.session(settings)
 
 
@@ -111,6 +113,8 @@ def main():
     parser.add_argument("--peer", action="append", default=[])
     parser.add_argument("--only", action="append", type=int, default=[])
     parser.add_argument("--stock", action="store_true")
+    parser.add_argument("--lsd", action="store_true")
+    parser.add_argument("--slow", action="store_true")
     parser.add_argument("--encrypted", action="store_true")
     parser.add_argument("--format", choices=FORMATS, default="hybrid")
     parser.add_argument("--piece-length", type=int, default=0)

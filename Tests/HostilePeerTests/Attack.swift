@@ -24,6 +24,10 @@ enum Attack: String, CaseIterable, CustomTestStringConvertible {
   case cancelsOfNothing
   case extendedGarbage
   case extendedHugeMetadata
+  case metadataRequestsByTheThousand
+  case metadataOfNothing
+  case exchangeByTheThousand
+  case exchangeOfNonsense
   case fastWithoutFast
   case rejectsOfNothing
   case hashesOfNothing
@@ -39,7 +43,9 @@ enum Attack: String, CaseIterable, CustomTestStringConvertible {
   var mustBeDropped: Bool {
     switch self {
     case .garbage, .garbageAfterHandshake, .oversizedLength, .largestLength, .wrongInfoHash, .shortBitfield,
-      .longBitfield, .spareBits, .haveOutOfRange, .truncatedMessages, .ownPeerID:
+      .longBitfield, .spareBits, .haveOutOfRange, .truncatedMessages, .ownPeerID,
+      .metadataRequestsByTheThousand,
+      .exchangeByTheThousand:
       true
     default: false
     }
@@ -72,7 +78,9 @@ enum Attack: String, CaseIterable, CustomTestStringConvertible {
 
   private var reserved: [UInt8] {
     switch self {
-    case .extendedGarbage, .extendedHugeMetadata: [0, 0, 0, 0, 0, 0x10, 0, 0]
+    case .extendedGarbage, .extendedHugeMetadata, .metadataRequestsByTheThousand, .metadataOfNothing,
+      .exchangeByTheThousand, .exchangeOfNonsense:
+      [0, 0, 0, 0, 0, 0x10, 0, 0]
     case .rejectsOfNothing: [0, 0, 0, 0, 0, 0, 0, 4]
     default: [0, 0, 0, 0, 0, 0, 0, 0]
     }
@@ -122,6 +130,28 @@ enum Attack: String, CaseIterable, CustomTestStringConvertible {
       return WireMessage.message(
         20,
         [0] + Array("d1:md11:ut_metadatai1ee13:metadata_sizei9223372036854775807e4:reqqi-1e1:pi99999ee".utf8))
+    case .metadataRequestsByTheThousand:
+      return Self.extensions
+        + (0..<5000).flatMap { Self.extended(1, "d8:msg_typei0e5:piecei\($0 % 3)ee") }
+    case .metadataOfNothing:
+      return Self.extensions + Self.extended(1, "d8:msg_typei0e5:piecei16777215ee")
+        + Self.extended(1, "d8:msg_typei0e5:piecei-1ee") + Self.extended(1, "d8:msg_type")
+        + Self.extended(
+          1, "d8:msg_typei1e5:piecei0e10:total_sizei99999999ee" + String(repeating: "x", count: 16384))
+        + Self.extended(1, "d8:msg_typei2e5:piecei0ee") + Self.extended(1, "d8:msg_typei77ee")
+    case .exchangeByTheThousand:
+      return Self.extensions
+        + (0..<5000).flatMap {
+          Self.extended(2, "d5:added6:\u{1}\u{2}\u{3}\(Character(UnicodeScalar(UInt8($0 % 100))))ZZe")
+        }
+    case .exchangeOfNonsense:
+      let nowhere: [UInt8] = [
+        0, 0, 0, 0, 0, 0, 224, 0, 0, 1, 26, 225, 127, 0, 0, 1, 0, 0, 255, 255, 255, 255, 0, 1,
+      ]
+      return Self.extensions
+        + WireMessage.message(20, [2] + Array("d5:added\(nowhere.count):".utf8) + nowhere + Array("e".utf8))
+        + Self.extended(2, "d5:added5:abcde6:added617:0123456789abcdefge") + Self.extended(2, "le")
+        + Self.extended(2, "d7:addedi5ee") + Self.extended(2, "")
     case .fastWithoutFast:
       return WireMessage.message(14) + WireMessage.message(13, WireMessage.number(-1))
         + WireMessage.message(17, WireMessage.number(torrent.pieceCount))
@@ -136,5 +166,12 @@ enum Attack: String, CaseIterable, CustomTestStringConvertible {
         + WireMessage.message(23, request)
     default: return []
     }
+  }
+
+  /// The handshake of someone who takes metadata and peers.
+  private static let extensions = extended(0, "d1:md11:ut_metadatai7e6:ut_pexi8ee13:metadata_sizei300ee")
+
+  private static func extended(_ id: UInt8, _ text: String) -> [UInt8] {
+    WireMessage.message(20, [id] + Array(text.utf8))
   }
 }

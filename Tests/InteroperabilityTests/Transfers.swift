@@ -5,22 +5,24 @@ import Testing
 ///
 /// The two find each other through a tracker of the test. The torrent is ours where we seed, and
 /// libtorrent's otherwise. `size` is that of the largest file. With `strippedOfLayers`, the leecher's
-/// torrent lacks the piece layers (BEP 52), so that they must come from the seeder.
+/// torrent lacks the piece layers (BEP 52), so that they must come from the seeder; with `byMagnet`, it gets a
+/// magnet link instead of a torrent (BEP 9).
 func transfer(
   _ format: TorrentFormat, from seeder: ClientKind, to leecher: ClientKind, size: Int = 8 << 20,
-  strippedOfLayers: Bool = false, within limit: Duration = .seconds(60)
+  strippedOfLayers: Bool = false, byMagnet: MagnetKind? = nil, within limit: Duration = .seconds(60)
 ) async throws {
   try await withStage { stage in
     try await transfer(
       format, from: seeder.make(on: stage), to: leecher.make(on: stage), size: size,
-      strippedOfLayers: strippedOfLayers, within: limit, on: stage)
+      strippedOfLayers: strippedOfLayers, byMagnet: byMagnet, within: limit, on: stage)
   }
 }
 
 /// The same with clients that have been prepared on `stage`.
 func transfer(
   _ format: TorrentFormat, from seeder: any Client, to leecher: any Client, size: Int = 8 << 20,
-  strippedOfLayers: Bool = false, within limit: Duration = .seconds(60), on stage: Stage
+  strippedOfLayers: Bool = false, byMagnet: MagnetKind? = nil, within limit: Duration = .seconds(60),
+  on stage: Stage
 ) async throws {
   let source = try stage.folder.folder("source")
   try Payload(seed: 1).writeFolder(to: source + "/payload", size: size)
@@ -45,6 +47,9 @@ func transfer(
     leechersTorrent = stage.folder["stripped.torrent"]
     try await Libtorrent.strip(torrent, output: leechersTorrent, on: stage)
   }
+  if let byMagnet {
+    leechersTorrent = try await magnet(byMagnet, of: torrent, tracker.url, seeder.address, on: stage)
+  }
 
   try await seeder.seed(torrent, in: source)
   try await eventually("\(seeder.kind) seeds", within: .seconds(40)) { tracker.isSeeding(seeder.address) }
@@ -54,6 +59,27 @@ func transfer(
   let found = try differences(
     target, from: source, ignoring: ignored, emptyFiles: leecher.kind.makesEmptyFiles)
   #expect(found == [])
+}
+
+/// What a magnet link has beside the info-hash.
+enum MagnetKind: CaseIterable {
+  case tracker, peer
+}
+
+/// The magnet link of a torrent, with a tracker, or with a peer alone.
+func magnet(
+  _ kind: MagnetKind, of torrent: String, _ tracker: String, _ peer: TestAddress, on stage: Stage
+) async throws -> String {
+  let shown = try await Libtorrent.show(torrent, on: stage)
+  var link = "magnet:?dn=a%20name"
+  if let hash = shown.v1 { link += "&xt=urn:btih:" + hash }
+  if let hash = shown.v2 { link += "&xt=urn:btmh:1220" + hash }
+  switch kind {
+  case .tracker:
+    let escaped = tracker.replacing(":", with: "%3A").replacing("/", with: "%2F")
+    return link + "&tr=" + escaped
+  case .peer: return link + "&x.pe=\(peer)"
+  }
 }
 
 /// What clients store beside the content: pad files as files, and their own state.

@@ -1,3 +1,4 @@
+import Addresses
 import Bytes
 import Digest
 import PeerProtocol
@@ -95,5 +96,57 @@ final class Server {
     _ request: HashRequest, file: HashGeometry, pieceLayer: [SHA256Digest]?, leaves: [SHA256Digest] = []
   ) -> [SHA256Digest]? {
     core.answer(request, file: file, pieceLayer: pieceLayer, leaves: leaves)
+  }
+}
+
+final class Assembly {
+  private var core: MetadataAssembly
+
+  init(limits: MetadataAssembly.Limits = .init()) { core = MetadataAssembly(limits: limits) }
+
+  var isDistrustful: Bool { core.isDistrustful }
+  var heldBytes: Int { core.heldBytes }
+  var progress: Double { core.progress }
+
+  func joined(_ peer: Int, size: Int) -> Bool { core.joined(peer, size: size) }
+  func left(_ peer: Int) { core.left(peer) }
+  func next(for peer: Int, now: UInt64 = 0) -> Int? { core.next(for: peer, now: now) }
+  func expire(now: UInt64) -> [Int] { core.expire(now: now) }
+  func settled(_ number: Int, isRight: Bool) -> [Int] { core.settled(number, isRight: isRight) }
+
+  func received(_ piece: Int, total: Int, _ bytes: [UInt8], from peer: Int) -> MetadataAssembly.Outcome {
+    core.received(piece, total: total, bytes.rawBytes, from: peer)
+  }
+
+  func rejected(_ piece: Int, by peer: Int, now: UInt64 = 0) -> MetadataAssembly.Outcome {
+    core.rejected(piece, by: peer, now: now)
+  }
+}
+
+final class Exchange {
+  private var core = PeerExchange()
+
+  func message(
+    connected: [PeerExchangeMessage.Contact], to receiver: Endpoint, now: UInt64
+  ) -> PeerExchangeMessage? {
+    core.message(connected: connected, to: receiver, now: now)
+  }
+
+  func received(now: UInt64) -> PeerExchange.Verdict { core.received(now: now) }
+}
+
+final class Discovery {
+  private var core = LocalDiscovery(cookie: "mine")
+
+  var count: Int { core.count }
+  func add(_ hash: InfoHash) { core.add(hash) }
+  func remove(_ hash: InfoHash) { core.remove(hash) }
+  func next(now: UInt64) -> [InfoHash] { core.next(now: now) }
+  func deadline(now: UInt64) -> UInt64? { core.deadline(now: now) }
+
+  func heard(_ datagram: [UInt8], from sender: IPAddress, now: UInt64) -> (
+    peer: Endpoint, infoHashes: [InfoHash]
+  )? {
+    core.heard(datagram.rawBytes, from: sender, now: now)
   }
 }

@@ -30,9 +30,13 @@ public final class Libtorrent: Client {
   /// Starts seeding.
   public func seed(_ torrent: String, in folder: String) throws {
     let started = try stage.start(
-      Libtorrent.python,
-      [Libtorrent.driver, "run", torrent, "--dir", folder, "--listen", "\(address)"] + options)
+      Libtorrent.python, Libtorrent.arguments(torrent, in: folder, at: "\(address)") + options)
     process.withLock { $0 = started }
+  }
+
+  /// What starts it, for Python.
+  public static func arguments(_ torrent: String, in folder: String, at address: String) -> [String] {
+    [driver, "run", torrent, "--dir", folder, "--listen", address]
   }
 
   /// Starts downloading.

@@ -23,17 +23,20 @@ public final class RawPeer: Sendable {
   /// Connects and exchanges handshakes.
   public convenience init(
     to address: TestAddress, from source: TestAddress? = nil, infoHash: [UInt8],
-    peerID: [UInt8] = WireMessage.peerID()
+    peerID: [UInt8] = WireMessage.peerID(), reserved: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0]
   ) throws {
     let connection = try Connection(to: address, from: source)
-    try connection.send(WireMessage.handshake(infoHash: infoHash, peerID: peerID))
+    try connection.send(WireMessage.handshake(infoHash: infoHash, peerID: peerID, reserved: reserved))
     try self.init(reading: connection)
   }
 
   /// Answers the handshake of someone who has connected.
-  public convenience init(accepting connection: Connection, peerID: [UInt8] = WireMessage.peerID()) throws {
+  public convenience init(
+    accepting connection: Connection, peerID: [UInt8] = WireMessage.peerID(),
+    reserved: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0]
+  ) throws {
     try self.init(reading: connection)
-    try connection.send(WireMessage.handshake(infoHash: infoHash, peerID: peerID))
+    try connection.send(WireMessage.handshake(infoHash: infoHash, peerID: peerID, reserved: reserved))
   }
 
   private init(reading connection: Connection) throws {

@@ -1,3 +1,4 @@
+import Addresses
 import Bencode
 import Bytes
 import Digest
@@ -30,6 +31,9 @@ enum FuzzSeeds {
     write(dhtMessages, to: "\(folder)/FuzzDHTMessage")
     write(dhtScripts, to: "\(folder)/FuzzDHTNode")
     write(queries, to: "\(folder)/FuzzTrackerQuery")
+    write(metadata, to: "\(folder)/FuzzMetadata")
+    write(exchanges, to: "\(folder)/FuzzPeerExchange")
+    write(announces, to: "\(folder)/FuzzLocalDiscovery")
     write(utp, to: "\(folder)/FuzzUTP")
   }
 
@@ -57,6 +61,42 @@ enum FuzzSeeds {
       fwrite(bytes, 1, bytes.count, file)
       fclose(file)
     }
+  }
+
+  static var metadata: [String: [UInt8]] {
+    var request: [UInt8] = []
+    request.append(metadataRequest: 3, id: 0)
+    var data: [UInt8] = []
+    data.append(metadata: [UInt8](1...40), piece: 0, id: 0)
+    var reject: [UInt8] = []
+    reject.append(metadataReject: 0, id: 0)
+    // Behind the frame's head; what stands in its place chooses the half of the target.
+    let messages = [request, data, reject].map { [0] + $0.dropFirst(6) }
+    let all: [UInt8] = [0, 0, 0, 1, 0, 2, 1, 0, 1, 1, 1, 2]
+    let shared = all + [3, 0, 3, 0, 3, 0, 6, 200, 1, 0, 1, 2, 3, 0, 3, 1, 5, 0, 7, 1]
+    return [
+      "request": messages[0], "data": messages[1], "reject": messages[2], "script": [1] + shared + shared,
+    ]
+  }
+
+  static var exchanges: [String: [UInt8]] {
+    let peers = [1, 2, 3].map {
+      PeerExchangeMessage.Contact(Endpoint(IPAddress(v4: $0 << 24 | 5), port: 80), .seed)
+    }
+    let six = Endpoint(IPAddress([UInt8](20...35).rawBytes, at: 0, isV6: true), port: 6881)
+    return [
+      "v4": PeerExchangeMessage(added: peers, dropped: [Endpoint(IPAddress(v4: 77), port: 9)]).encoded(),
+      "v6": PeerExchangeMessage(added: [PeerExchangeMessage.Contact(six)], dropped: [six]).encoded(),
+      "short": Array("d5:added3:abc7:dropped0:e".utf8),
+    ]
+  }
+
+  static var announces: [String: [UInt8]] {
+    let hashes = [InfoHash([UInt8](1...20).rawBytes), InfoHash([UInt8](2...21).rawBytes)]
+    return [
+      "one": LocalAnnounce(port: 6881, infoHashes: [hashes[0]]).encoded(to: LocalAnnounce.groupV4),
+      "two": LocalAnnounce(port: 1, infoHashes: hashes, cookie: "abc").encoded(to: LocalAnnounce.groupV6),
+    ]
   }
 
   static var peerWire: [String: [UInt8]] {

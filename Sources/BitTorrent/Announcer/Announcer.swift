@@ -36,7 +36,7 @@ final class Announcer {
   private static let patience = 20.0
 
   let infoHash: InfoHash
-  let isV2Only: Bool
+  var isV2Only: Bool
   /// The torrent, or its seat while it rests.
   unowned var owner: any AnnouncerOwner
   private let context: LoopContext

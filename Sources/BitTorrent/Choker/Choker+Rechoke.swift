@@ -70,7 +70,9 @@ extension Choker {
     return isFirst != isSecond ? isFirst : one.slot.rawValue < other.slot.rawValue
   }
 
-  /// Draws up to `places` of `candidates` for an optimistic slot, new peers being likelier; how many.
+  /// Draws up to `places` of `candidates` for an optimistic slot; how many. Of two that are drawn, new peers
+  /// being likelier, the one with fewer pieces gets it: it has more use for it, and who has got less so far
+  /// catches up.
   private mutating func draw(
     _ candidates: [ChokerPeer], _ places: Int, _ now: Instant, into chosen: inout [ChokerPeer]
   ) -> Int {
@@ -80,17 +82,23 @@ extension Choker {
       let weights = rest.map { peer in
         now.seconds(since: records[peer.slot.index].joined) < Self.newPeerSeconds ? Self.newPeerWeight : 1
       }
-      var number = generator.number(below: weights.reduce(0, +))
-      var index = 0
-      while number >= weights[index] {
-        number -= weights[index]
-        index += 1
-      }
+      let (one, other) = (drawOne(weights), drawOne(weights))
+      let index = rest[other].pieces < rest[one].pieces ? other : one
       records[rest[index].slot.index].optimistic = now
       chosen.append(rest.remove(at: index))
       drawn += 1
     }
     return drawn
+  }
+
+  private mutating func drawOne(_ weights: [Int]) -> Int {
+    var number = generator.number(below: weights.reduce(0, +))
+    var index = 0
+    while number >= weights[index] {
+      number -= weights[index]
+      index += 1
+    }
+    return index
   }
 
   /// Seeding: whoever has a turn keeps it to its end, then come those who wait, the longest first, then

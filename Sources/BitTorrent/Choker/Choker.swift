@@ -3,8 +3,8 @@ import EventLoop
 /// Decides whom we upload to (BEP 3), as a value without clock or peers.
 ///
 /// While we download: tit-for-tat, the slots go to the interested peers that send us most, and some are
-/// given at random for half a minute (optimistic), new peers being three times as likely. While we seed: each
-/// interested peer in turn for a quota of bytes or a minute, the fastest staying when nobody waits.
+/// given at random for half a minute (optimistic), new peers and those with few pieces being likelier. While we
+/// seed: each interested peer in turn for a quota of bytes or a minute, the fastest staying when nobody waits.
 struct Choker: Sendable {
   /// Seconds between two calls of `rechoke`.
   static let round = 10.0
@@ -14,8 +14,9 @@ struct Choker: Sendable {
   static let turnSeconds = 60.0
   /// Seconds after which a peer that takes nothing has had its turn.
   static let idleSeconds = 20.0
-  /// Every so many slots one is optimistic.
-  static let slotsPerOptimistic = 5
+  /// Every so many slots one is optimistic. Fewer than half, so that those who give stay ahead of those who
+  /// do not; more than one in five, because what the swarm has to give is then spread more evenly.
+  static let slotsPerOptimistic = 3
 
   /// Whom to tell what.
   struct Decisions: Sendable, Equatable {

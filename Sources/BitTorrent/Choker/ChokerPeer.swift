@@ -10,6 +10,8 @@ struct ChokerPeer: Sendable {
   var downloadRate = 0.0
   /// Bytes a second that we send it.
   var uploadRate = 0.0
+  /// Pieces that it has.
+  var pieces = 0
   /// Payload bytes that we have sent it so far.
   var uploaded: Int64 = 0
 }

@@ -17,4 +17,14 @@ enum UploadSlots {
     guard rate > 0 else { return initial }
     return max(Int(min((rate / bytesPerSecond).squareRoot(), 10_000)), minimum)
   }
+
+  /// Seconds after which a slot whose peer asks for nothing lies idle: one for what waits to be sent and what is
+  /// on its way, and twice what its share of the link takes for a block.
+  ///
+  /// - Parameter rate: as for `count`.
+  /// - Returns: seconds, 1 to 10.
+  static func patience(rate: Double) -> Double {
+    guard rate > 0 else { return 2 }
+    return min(1 + 2 * Double(count(rate: rate) * Block.size) / rate, 10)
+  }
 }

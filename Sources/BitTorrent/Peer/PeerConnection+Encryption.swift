@@ -14,7 +14,7 @@ extension PeerConnection {
       .append(to: &greeting)
     let initiator = MSEInitiator(
       wireHash, offering: torrent.context.configuration.encryption.methods, first: greeting)
-    sendQueue.append(initiator.opening)
+    sendQueue.append(initiator.opening, inOrder: true)
     self.initiator = initiator
     flush(on: loop)
   }
@@ -34,10 +34,10 @@ extension PeerConnection {
     let step = unsafe initiator?.receive(RawSpan(_unsafeBytes: buffer.bytes(count)))
     switch step {
     case .more(let bytes):
-      sendQueue.append(bytes)
+      sendQueue.append(bytes, inOrder: true)
       flush(on: loop)
     case .done(let bytes, let result):
-      sendQueue.append(bytes)
+      sendQueue.append(bytes, inOrder: true)
       initiator = nil
       phase = .greeting
       take(result.ciphers, early: result.early, on: loop)

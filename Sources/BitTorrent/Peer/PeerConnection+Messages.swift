@@ -172,6 +172,8 @@ extension PeerConnection {
       complain(.protocolViolation, on: loop)
       return
     }
+    if kind == .metadata { return torrent.metadataAsked(bytes, by: self, on: loop) }
+    if kind == .peerExchange { return torrent.peersExchanged(bytes, by: self, on: loop) }
     switch try? ExtensionMessage(kind, payload: bytes) {
     case .donthave(let piece): lost(piece, on: loop)
     case .uploadOnly, nil: break

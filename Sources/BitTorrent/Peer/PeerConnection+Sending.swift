@@ -7,9 +7,11 @@ import PeerProtocol
 // From messages to the socket. Messages gather in `control` and leave in one write at the end of the
 // wake-up, together with the blocks that are ready.
 extension PeerConnection {
-  /// Appends messages and sees to it that they are written at the end of this wake-up.
-  func send(on loop: isolated Loop, _ append: (inout [UInt8]) -> Void) {
+  /// Appends messages and sees to it that they are written at the end of this wake-up: ahead of blocks that
+  /// wait, or behind them if they are about these (`inOrder`).
+  func send(inOrder: Bool = false, on loop: isolated Loop, _ append: (inout [UInt8]) -> Void) {
     guard phase == .open || phase == .greeting, web == nil else { return }
+    if inOrder { isControlInOrder = true }
     append(&control)
     scheduleFlush(on: loop)
   }
@@ -24,10 +26,7 @@ extension PeerConnection {
   func flush(on loop: isolated Loop) {
     isFlushScheduled = false
     guard phase == .open || phase == .greeting || phase == .encrypting else { return }
-    if !control.isEmpty {
-      sendQueue.append(control)
-      control = []
-    }
+    queueControl()
     while !sendQueue.isEmpty {
       let moved = sendQueue.write(to: stream)
       if moved == .none { break }
@@ -46,6 +45,14 @@ extension PeerConnection {
       stream.watch(for: readInterest.union(.writable))
     }
     readMore(on: loop)
+  }
+
+  /// The messages that gathered stand in line.
+  func queueControl() {
+    guard !control.isEmpty else { return }
+    sendQueue.append(control, inOrder: isControlInOrder)
+    control = []
+    isControlInOrder = false
   }
 
   // MARK: Greeting
@@ -77,7 +84,8 @@ extension PeerConnection {
 
   private func introduction() -> ExtensionHandshake {
     var handshake = ExtensionHandshake()
-    handshake.messages = [ExtensionKind.donthave.name: ExtensionKind.donthave.rawValue]
+    for kind in torrent.extensionKinds { handshake.messages[kind.name] = kind.rawValue }
+    handshake.metadataSize = torrent.info.bytes.count
     handshake.client = torrent.context.configuration.clientName
     handshake.port = torrent.listeningPort == 0 ? nil : torrent.listeningPort
     handshake.requestQueue = torrent.context.configuration.requestQueue
@@ -113,11 +121,10 @@ extension PeerConnection {
   func setChoking(_ choking: Bool, on loop: isolated Loop) {
     guard choking != isChoking else { return }
     isChoking = choking
-    unchokedAt = choking ? nil : loop.now
-    uploadedAtUnchoke = uploaded
+    servedAt = choking ? nil : loop.now
     // Suggestions first, so that its first requests follow them.
     if choking { torrent.suggestions.withdrawn(slot) } else { torrent.suggest(to: self, on: loop) }
-    send(on: loop) { buffer in
+    send(inOrder: choking, on: loop) { buffer in
       if choking { buffer.appendChoke() } else { buffer.appendUnchoke() }
     }
     if choking { dropUploads(on: loop) }

@@ -86,15 +86,13 @@ extension PeerConnection {
     if let failure = read.failure {
       torrent.readFailed(failure, Set(read.blocks.lazy.filter { $0.offset == nil }.map(\.piece)), on: loop)
     }
-    if !control.isEmpty {
-      sendQueue.append(control)
-      control = []
-    }
+    queueControl()
     let payload = read.blocks.reduce(0) { $0 + ($1.offset == nil ? 0 : $1.length) }
     uploaded += Int64(payload)
     torrent.uploaded(payload, now: loop.now)
     up.add(payload, now: loop.now)
     lastUseful = loop.now
+    if servedAt != nil { servedAt = loop.now }
     sendQueue.append(buffer, byteCount: read.byteCount)
     flush(on: loop)
   }

@@ -71,6 +71,8 @@ final class PeerConnection: ReadinessHandler {
   // Bytes on the way.
   var partial = PartialMessage()
   var control: [UInt8] = []
+  /// Whether `control` has messages about blocks that wait: they may not overtake these.
+  var isControlInOrder = false
   var sendQueue = SendQueue()
   var isFlushScheduled = false
 
@@ -82,8 +84,12 @@ final class PeerConnection: ReadinessHandler {
   var unrequested = 0
   var rejects = 0
   var leafReads = 0
-  var unchokedAt: Instant?
-  var uploadedAtUnchoke: Int64 = 0
+  var metadataAllowance: MetadataAllowance?
+  var exchange = PeerExchange()
+  /// What was new the last time that it was told.
+  var exchangeVersion: UInt32 = 0
+  /// When it was unchoked or given blocks, the later; `nil` while it is choked.
+  var servedAt: Instant?
   var protocolComplaints = 0
   var openedAt: Instant
   var lastReceived: Instant
@@ -120,11 +126,9 @@ final class PeerConnection: ReadinessHandler {
 
   /// Whether the fast extension is on (BEP 6).
   var isFast: Bool { reserved.contains(.fast) }
-  /// Whether hashes of v2 can be asked for and are answered (BEP 52).
-  var isV2: Bool {
-    torrent.info.version.hasV2 && web == nil
-      && (reserved.contains(.v2) || wireHash != torrent.info.infoHashV1)
-  }
+  /// Whether hashes of v2 can be asked for and are answered (BEP 52): only where the greetings ended with the
+  /// v2 hash. Who can speak v2 may still have stayed with v1, as libtorrent does when encrypted.
+  var isV2: Bool { torrent.info.version.hasV2 && web == nil && wireHash != torrent.info.infoHashV1 }
   /// Whether it has every piece.
   var isSeed: Bool { has.isFull }
   /// What program it is, as far as it says.

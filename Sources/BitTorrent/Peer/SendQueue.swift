@@ -2,7 +2,8 @@ import Digest
 private import Glibc
 import PieceStorage
 
-/// What waits to be written to a socket, in order: control messages and batches of blocks.
+/// What waits to be written to a socket: control messages and batches of blocks. Messages go ahead of batches
+/// that were not begun, so that requests and haves do not wait for half a second behind them.
 struct SendQueue {
   private enum Part {
     case control([UInt8])
@@ -11,6 +12,8 @@ struct SendQueue {
 
   private var parts: [Part] = []
   private var first = 0
+  /// The last of `parts` that are messages which nothing may overtake; less than `first` if none waits.
+  private var lastInOrder = -1
   /// Bytes of the first part that have been written.
   private var written = 0
   /// Bytes that wait.
@@ -18,16 +21,32 @@ struct SendQueue {
 
   var isEmpty: Bool { byteCount == 0 }
 
-  /// Encrypts what is appended from now on.
+  /// Encrypts what is appended from now on. What is encrypted leaves in the order in which it was appended:
+  /// nothing overtakes then.
   var cipher: RC4?
 
-  mutating func append(_ control: [UInt8]) {
+  /// Appends messages. O(what waits).
+  ///
+  /// - Parameters:
+  ///   - control: whole messages.
+  ///   - inOrder: whether they may not overtake blocks, because they are about these (choke). As
+  ///     long as such ones wait, no others overtake: messages keep their order among themselves.
+  mutating func append(_ control: [UInt8], inOrder: Bool) {
     guard !control.isEmpty else { return }
     byteCount += control.count
-    guard let cipher else { return parts.append(.control(control)) }
-    var hidden = control
-    cipher.apply(to: &hidden)
-    parts.append(.control(hidden))
+    if let cipher {
+      var hidden = control
+      cipher.apply(to: &hidden)
+      lastInOrder = parts.count
+      return parts.append(.control(hidden))
+    }
+    guard !inOrder, lastInOrder < first else {
+      if inOrder { lastInOrder = parts.count }
+      return parts.append(.control(control))
+    }
+    var place = written > 0 ? first + 1 : first
+    while place < parts.count, case .control = parts[place] { place += 1 }
+    parts.insert(.control(control), at: place)
   }
 
   mutating func append(_ blocks: PieceBuffer, byteCount count: Int) {
@@ -42,6 +61,7 @@ struct SendQueue {
   mutating func removeAll() {
     parts = []
     first = 0
+    lastInOrder = -1
     written = 0
     byteCount = 0
   }
@@ -90,8 +110,10 @@ struct SendQueue {
     if first == parts.count {
       parts.removeAll(keepingCapacity: true)
       first = 0
+      lastInOrder = -1
     } else if first > 32 {
       parts.removeFirst(first)
+      lastInOrder = max(lastInOrder - first, -1)
       first = 0
     }
   }

@@ -1,5 +1,7 @@
 import Addresses
+import Digest
 import EventLoop
+import Metainfo
 
 /// The peers of a torrent that are known, connected or not: whom to try next and whom never again.
 ///
@@ -7,7 +9,7 @@ import EventLoop
 struct PeerBook {
   /// Where an address was learnt.
   enum Source: Equatable {
-    case tracker, user, incoming, dht
+    case tracker, user, incoming, exchange, local, dht
   }
 
   private struct Entry {
@@ -23,6 +25,8 @@ struct PeerBook {
     var isEncrypted: Bool?
     /// Whether the other way of greeting has been tried since the last failure.
     var hasVaried = false
+
+    var rank: Int { failures * 2 + (source == .user ? 0 : 1) }
   }
 
   /// Whom to connect to, and with which info-hash to greet.
@@ -61,13 +65,14 @@ struct PeerBook {
     entries[endpoint] = Entry(source: source, isV2Only: isV2Only)
   }
 
-  /// Takes the best peer to connect to now: fewest failures first, random among equals.
+  /// Takes the best peer to connect to now: fewest failures first, those that a person named before others,
+  /// random among equals.
   mutating func next(now: Instant, using random: inout some RandomNumberGenerator) -> Candidate? {
     var best: (endpoint: Endpoint, entry: Entry)?
     var equals = 0
     for (endpoint, entry) in entries where !entry.isInUse && entry.notBefore <= now {
-      if let found = best, entry.failures > found.entry.failures { continue }
-      if let found = best, entry.failures == found.entry.failures {
+      if let found = best, entry.rank > found.entry.rank { continue }
+      if let found = best, entry.rank == found.entry.rank {
         equals += 1
         guard Int.random(in: 0..<equals, using: &random) == 0 else { continue }
       } else {
@@ -177,8 +182,28 @@ struct PeerBook {
     return base * Double.random(in: 0.75...1.25, using: &random)
   }
 
+  /// The torrent of a magnet link with `hashes` is known: nobody is connected any more, all may be tried anew.
+  /// What a private torrent must not know is forgotten (BEP 27); the swarm of a hybrid whose v2 hash alone was
+  /// known is greeted with that.
+  mutating func settle(_ info: Info, knownBy hashes: [InfoHash], now: Instant) {
+    let isV2Only = !hashes.contains(info.infoHash)
+    if info.isPrivate {
+      entries = entries.filter { $0.value.source != .exchange && $0.value.source != .local }
+    }
+    for endpoint in entries.keys {
+      entries[endpoint]?.isInUse = false
+      if entries[endpoint]?.failures == 0 { entries[endpoint]?.notBefore = now }
+      if isV2Only { entries[endpoint]?.isV2Only = true }
+    }
+  }
+
   private mutating func makeRoom() -> Bool {
-    guard let worst = entries.filter({ !$0.value.isInUse }).max(by: { $0.value.failures < $1.value.failures })
+    // What peers tell goes first, so that liars cannot crowd out what trackers and people say.
+    guard
+      let worst = entries.filter({ !$0.value.isInUse }).max(by: {
+        ($0.value.source == .exchange ? 1 : 0, $0.value.failures)
+          < ($1.value.source == .exchange ? 1 : 0, $1.value.failures)
+      })
     else { return false }
     entries[worst.key] = nil
     return true

@@ -17,6 +17,9 @@ struct RequestWindow: Sendable {
   /// whose disk or processor is busy answers after half a second or more; with less in its queue it would be
   /// measured as slow, asked for less, and so on down to nothing.
   static let margin = 0.5
+  /// The same while several others deliver as well: if one runs dry for a moment, they fill the link. What is
+  /// asked of one peer early cannot be asked of another that gets the piece meanwhile.
+  static let sharedMargin = 0.25
   private static let gain = 2.0
   /// Weight of a measurement that is above and below the present estimate.
   private static let rise = 0.5
@@ -30,6 +33,8 @@ struct RequestWindow: Sendable {
   var limit: Int
   /// Whether the peer let requests lie: one at a time then. The torrent sets and clears it.
   var isSnubbed = false
+  /// Whether several other peers deliver as well. The torrent sets it.
+  var isOneOfSeveral = false
   /// Bytes a second while something was requested, smoothed; 0 before the first measurement.
   private(set) var rate = 0.0
   /// The shortest time from a request to its block, in seconds; `nil` before the first.
@@ -51,7 +56,8 @@ struct RequestWindow: Sendable {
     guard !isSnubbed else { return 1 }
     let most = max(min(peerLimit, limit), 1)
     guard let roundTrip, rate > 0 else { return min(Self.initial, most) }
-    let blocks = Self.gain * rate * (roundTrip + Self.margin) / Double(Block.size)
+    let margin = isOneOfSeveral ? Self.sharedMargin : Self.margin
+    let blocks = Self.gain * rate * (roundTrip + margin) / Double(Block.size)
     return min(max(Int(min(blocks, 1e6).rounded(.up)), Self.minimum), most)
   }
 

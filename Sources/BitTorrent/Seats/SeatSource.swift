@@ -21,7 +21,7 @@ struct TorrentOutline: Sendable {
   /// The truncated v2 hash of a hybrid.
   var secondHash: InfoHash?
   /// Not to be found but through its trackers (BEP 27).
-  var isPrivate: Bool
+  var isPrivate = false
   var pieces: Int32
   var piecesHave: Int32 = 0
   var wantedBytes: Int64

@@ -10,6 +10,10 @@ extension TorrentSeat {
       torrent?.accept(visitor, on: loop)
       return
     }
+    if phase == .fetching {
+      if let swarm = fetch?.swarm { swarm.accept(visitor, on: loop) } else { visitor.dismiss() }
+      return
+    }
     guard phase != .failed, phase != .stopping, phase != .ended, visitors.count < Self.visitorLimit,
       past?.book.isBanned(visitor.remote) != true, context.connections.take()
     else {
@@ -30,6 +34,8 @@ extension TorrentSeat {
   func add(peers: [Endpoint], on loop: isolated Loop) {
     if let torrent {
       torrent.learn(peers, from: .user, on: loop)
+    } else if let swarm = fetch?.swarm {
+      swarm.learn(peers, from: .user, isV2Only: false, on: loop)
     } else if phase != .ended {
       let past = makePast()
       for endpoint in peers { past.book.add(endpoint, from: .user) }
@@ -45,15 +51,18 @@ extension TorrentSeat {
   func retry(on loop: isolated Loop) {
     if let torrent {
       torrent.retry(on: loop)
+    } else if phase == .failed, let fetch {
+      self.fetch(fetch, on: loop)
     } else if phase == .failed {
       wake(on: loop)
     } else {
-      for announcer in past?.announcers ?? [] { announcer.retry(on: loop) }
+      for announcer in fetch?.swarm?.announcers ?? past?.announcers ?? [] { announcer.retry(on: loop) }
     }
   }
 
   func status(on loop: isolated Loop) -> TorrentStatus {
     if let torrent { return torrent.status(on: loop) }
+    if let fetch, phase == .fetching { return fetchStatus(fetch, on: loop) }
     let counters = past?.counters ?? TorrentCounters()
     let state: TorrentState =
       phase == .failed
@@ -80,6 +89,8 @@ extension TorrentSeat {
     }
     dismissVisitors()
     for read in past?.reads ?? [] { read.end(.failure(.stopped(reason: "it was removed"))) }
+    stopFetching(on: loop)
+    context.endLocalAnnounces(outline.infoHashes)
     phase = .stopping
     leaveDHT()
     if let torrent {

@@ -48,7 +48,7 @@ extension TorrentSeat {
     }
   }
 
-  private func fail(_ reason: String, on loop: isolated Loop) {
+  func fail(_ reason: String, on loop: isolated Loop) {
     phase = .failed
     makePast().fault = reason
     for read in makePast().reads { read.end(.failure(.stopped(reason: reason))) }

@@ -10,9 +10,12 @@ import PeerProtocol
 /// that can be read again *rests*: the seat alone is left, no tick comes to it, and it
 /// wakes when somebody connects, when a known peer is due, or when it is asked to. Its announces go on.
 ///
-/// Files: +Rest (going to rest, waking), +Life (outside calls, stopping).
+/// Files: +Rest (going to rest, waking), +Life (outside calls, stopping), Metadata/TorrentSeat+Metadata (from a
+/// magnet link to a torrent).
 final class TorrentSeat: AnnouncerOwner {
   enum Phase {
+    /// Is known by its magnet link only.
+    case fetching
     /// Waits for its turn to be read and looked at.
     case queued
     /// Is being read, on a disk thread.
@@ -32,7 +35,7 @@ final class TorrentSeat: AnnouncerOwner {
   static let visitorLimit = 16
 
   unowned let context: LoopContext
-  let source: SeatSource
+  var source: SeatSource
   let number: Int32
   var phase: Phase
   /// Whether it takes one of the turns of `LoopContext`.
@@ -43,6 +46,8 @@ final class TorrentSeat: AnnouncerOwner {
   var outline: TorrentOutline
   var torrent: Torrent?
   var past: TorrentPast?
+  /// For a torrent that was added by a magnet link.
+  var fetch: MagnetFetch?
   /// Connections that came while the torrent was not ready for them.
   var visitors: [Visitor] = []
   /// The second of the alarm that counts.
@@ -65,9 +70,10 @@ final class TorrentSeat: AnnouncerOwner {
   // MARK: For announcers, while it rests
 
   var announceFacts: AnnounceFacts {
-    // Only what is complete rests: nothing is left.
+    // Only what is complete rests: nothing is left, but of what was never known.
     AnnounceFacts(
       uploaded: UInt64(past?.counters.uploaded ?? 0), downloaded: UInt64(past?.counters.downloaded ?? 0),
+      left: fetch == nil || wasComplete ? 0 : 16 << 10,
       wanted: min(200, context.configuration.peersPerTorrent))
   }
 

@@ -1,4 +1,5 @@
 public import Addresses
+public import Metainfo
 import PieceStorage
 
 /// How a torrent is added to a session.
@@ -12,6 +13,13 @@ public struct AddOptions: Sendable {
   /// Whether pieces of the same priority are fetched in their order, instead of the rarest first. That is worse
   /// for the swarm, and often slower.
   public var isSequential = false
+  /// Asked for the priorities, with `nil` for what the magnet link says or else `priorities`, once the info
+  /// dictionary of a magnet link is here. What it throws stops the torrent and is shown to people. Runs on a disk
+  /// thread, where it may block.
+  public var choose: (@Sendable (Info) throws -> [FilePriority]?)?
+  /// Whether a magnet link is only to become known, for `TorrentHandle.metainfo()`: nothing is downloaded and no
+  /// file touched.
+  public var isMetadataOnly = false
   /// How fast the torrent's payload may move, within the session's limits; none by default.
   public var limits = RateLimits()
 

@@ -33,6 +33,8 @@ final class LoopContext: DeferredWork {
   let listeningPort: UInt16
   /// The way to the session's part in the DHT, if it has one.
   var dht: DHTLink?
+  /// The local network; `nil` if it is left alone.
+  var neighbours: Confined<LocalNeighbours>?
   /// Connections of all torrents of the session, half-open ones and those that wait for their torrent
   /// included.
   let connections: ConnectionPermits
@@ -75,6 +77,11 @@ final class LoopContext: DeferredWork {
     pieces = shared.pieces
     uploads = PieceBufferPool(limit: configuration.uploadBytes / max(1, configuration.loops))
     limits = LoopLimits(configuration, shared: shared.limits, index: index, on: loop)
+  }
+
+  /// Whether an endpoint is one that we listen at, as far as that is known without asking the system.
+  func isOurs(_ endpoint: Endpoint) -> Bool {
+    endpoint.port == listeningPort && configuration.listen.contains { $0.address == endpoint.address }
   }
 
   /// Takes a torrent in; its clock starts.

@@ -116,7 +116,10 @@ extension LoopContext {
       return BatchFault(number: survey.number, description: "\(outline.name) is in this session already")
     }
     seat.wasComplete = isComplete
-    if isComplete { seat.joinDHT(on: loop) }
+    if isComplete {
+      seat.joinDHT(on: loop)
+      if !outline.isPrivate { announceLocally(outline.infoHashes) }
+    }
     if !isComplete {
       note(seat)
       queue(seat, on: loop)

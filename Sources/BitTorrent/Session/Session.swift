@@ -23,6 +23,8 @@ public final class Session: Sendable {
   let ports: [Confined<DatagramPort>]
   /// The session's part in the DHT; `nil` if it has none.
   public let dht: DHTHandle?
+  /// The local network, on the first loop; `nil` if it is left alone.
+  private let neighbours: Confined<LocalNeighbours>?
   let registry = TorrentRegistry()
   private let life = Mutex(Life())
 
@@ -75,6 +77,22 @@ public final class Session: Sendable {
       let link = DHTLink(service: dht.service)
       for context in loops { await context.loop.perform { loop in context.value(on: loop).dht = link } }
     }
+    neighbours = await Self.meetNeighbours(configuration, listening: listening, registry: registry, on: first)
+    if let neighbours {
+      for context in loops {
+        await context.loop.perform { loop in context.value(on: loop).neighbours = neighbours }
+      }
+    }
+  }
+
+  /// Listens to the local network, if that is wished.
+  private static func meetNeighbours(
+    _ configuration: SessionConfiguration, listening: [Endpoint], registry: TorrentRegistry, on first: Loop
+  ) async -> Confined<LocalNeighbours>? {
+    guard configuration.localDiscovery else { return nil }
+    return await first.perform { loop in
+      Confined(LocalNeighbours(listening: listening, registry: registry), on: loop)
+    }
   }
 
   /// Takes part in the DHT, if that is wished and there is a UDP port.
@@ -97,11 +115,7 @@ public final class Session: Sendable {
   ///
   /// Returns at once; `status` of the handle tells how far it is.
   public func add(_ metainfo: Metainfo, _ options: AddOptions) async throws(SessionError) -> TorrentHandle {
-    let context = life.withLock { life in
-      defer { life.next += 1 }
-      return life.isStopped ? nil : loops[life.next % loops.count]
-    }
-    guard let context else { throw SessionError(.stopped, "the session has been stopped") }
+    guard let context = nextLoop() else { throw SessionError(.stopped, "the session has been stopped") }
     let outline = TorrentOutline(metainfo.info)
     let seat = await context.loop.perform { loop in
       let seat = TorrentSeat(
@@ -113,6 +127,14 @@ public final class Session: Sendable {
     }
     await context.loop.perform { loop in seat.value(on: loop).start(metainfo, on: loop) }
     return TorrentHandle(infoHash: outline.infoHash, seat: seat)
+  }
+
+  /// The loop for the next torrent; `nil` once the session has been stopped.
+  func nextLoop() -> Confined<LoopContext>? {
+    life.withLock { life in
+      defer { life.next += 1 }
+      return life.isStopped ? nil : loops[life.next % loops.count]
+    }
   }
 
   /// The torrents that are awake, and those whose state has changed since the last call: for who watches
@@ -163,6 +185,7 @@ public final class Session: Sendable {
     if let service = dht?.service {
       await service.loop.perform { loop in service.value(on: loop).stop(on: loop) }
     }
+    if let neighbours { await neighbours.loop.perform { loop in neighbours.value(on: loop).close(on: loop) } }
     for port in ports { await port.loop.perform { loop in port.value(on: loop).close(on: loop) } }
     let seats = registry.removeAll()
     await withTaskGroup { group in

@@ -37,6 +37,13 @@ public struct SessionConfiguration: Sendable {
   public var encryption = EncryptionPolicy.allow
   /// How peers on the local network are limited.
   public var localPeers = LocalPeers.limited
+  /// Whether peers are told of each other (BEP 11). Those of private torrents never are.
+  public var peerExchange = true
+  /// Whether peers on the local network are sought by multicast (BEP 14). Never for private torrents, nor on
+  /// loopback.
+  public var localDiscovery = true
+  /// Bytes of an info dictionary that is fetched from peers (BEP 9); a larger one is refused.
+  public var metadataLimit = 32 << 20
   /// What peers are told that this is (BEP 10 `v`).
   public var clientName = "Apus 0.1.0"
   /// The start of the peer id (BEP 20).

@@ -1,3 +1,4 @@
+import Bytes
 import EventLoop
 import PeerProtocol
 
@@ -22,10 +23,11 @@ extension Torrent {
   private func countIdleSlots(now: Instant) {
     idleSlots = 0
     somebodyWaits = false
+    let patience = UploadSlots.patience(rate: bestUpRate)
     forEachPeer { peer in
       if peer.isChoking {
         somebodyWaits = somebodyWaits || peer.peerIsInterested
-      } else if peer.takesNothing(now: now) {
+      } else if peer.takesNothing(for: patience, now: now) {
         idleSlots += 1
       }
     }
@@ -73,12 +75,12 @@ extension PeerConnection {
   func chokerView(now: Instant) -> ChokerPeer {
     ChokerPeer(
       slot: slot, isInterested: peerIsInterested, isSnubbed: isSnubbed, downloadRate: down.rate(now: now),
-      uploadRate: up.rate(now: now), uploaded: uploaded)
+      uploadRate: up.rate(now: now), pieces: has.ones, uploaded: uploaded)
   }
 
-  /// Whether it has asked for nothing in two seconds since it was unchoked.
-  func takesNothing(now: Instant) -> Bool {
-    guard let unchokedAt else { return false }
-    return uploaded == uploadedAtUnchoke && uploads.isEmpty && now.seconds(since: unchokedAt) > 2
+  /// Whether it is unchoked and has asked for nothing for so long.
+  func takesNothing(for seconds: Double, now: Instant) -> Bool {
+    guard let servedAt, uploads.isEmpty, uploads.reading == 0, sendQueue.isEmpty else { return false }
+    return now.seconds(since: servedAt) > seconds
   }
 }

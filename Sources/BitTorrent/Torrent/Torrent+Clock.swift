@@ -13,15 +13,28 @@ extension Torrent {
     connectMore(on: loop)
     useWebSeeds(on: loop)
     for announcer in announcers { announcer.tick(on: loop) }
+    let isOneOfSeveral = deliverers >= Self.several
     forEachPeer { peer in
+      peer.window.isOneOfSeveral = isOneOfSeveral
       picker.measured(peer.slot, rate: peer.down.rate(now: now), isSnubbed: peer.isSnubbed)
     }
     updateDeadlines(on: loop)
     askHashes(on: loop)
+    exchangePeers(on: loop)
     expireDisputes(on: loop)
     if state == .downloading, connections < 5 {
       for announcer in announcers { announcer.wantPeers(on: loop) }
     }
+  }
+
+  /// So many peers that do not choke us are several.
+  private static let several = 4
+
+  /// Peers that have something for us and do not choke us.
+  private var deliverers: Int {
+    var count = 0
+    forEachPeer { count += $0.isInterested && !$0.peerIsChoking ? 1 : 0 }
+    return count
   }
 
   private func check(_ peer: PeerConnection, on loop: isolated Loop) {

@@ -49,6 +49,7 @@ extension Torrent {
     switch outcome {
     case .pieceHashes(let root, let pieces, let layer):
       if let layer, !layers.insert(layer, root: root, info: info) { break }
+      if layer != nil { seat?.keepLayers(on: loop) }
       open(pieces, ofRoot: root, on: loop)
     case .leaves(let root, let piece, let leaves):
       for file in info.files where file.piecesRoot == root {

@@ -95,18 +95,16 @@ extension Torrent {
     completePadding(on: loop)
     changeStorage(on: loop)
     learn(options.peers, from: .user, on: loop)
-    if announcers.isEmpty {
-      announcers = info.infoHashes.map { hash in
-        Announcer(
-          self, infoHash: hash, isV2Only: hash != info.infoHash, trackers: trackers,
-          isComplete: have.isFull, context: context)
-      }
-      for announcer in announcers {
-        if state == .seeding, !have.isFull { announcer.hasAllThatIsWanted(on: loop) }
-        announcer.start(on: loop)
-      }
+    for hash in info.infoHashes where !announcers.contains(where: { $0.infoHash == hash }) {
+      let announcer = Announcer(
+        self, infoHash: hash, isV2Only: hash != info.infoHash, trackers: trackers, isComplete: have.isFull,
+        context: context)
+      announcers.append(announcer)
+      if state == .seeding, !have.isFull { announcer.hasAllThatIsWanted(on: loop) }
+      announcer.start(on: loop)
     }
     joinDHT(on: loop)
+    if isOpen { context.announceLocally(info.infoHashes) }
     connectMore(on: loop)
     startWebSeeds(webSeedURLs, on: loop)
     readsChanged(on: loop)
@@ -148,6 +146,7 @@ extension Torrent {
     endReads(.stopped(reason: reason))
     leaveDHT()
     closePeers(.stopped, on: loop)
+    context.endLocalAnnounces(info.infoHashes)
     seat?.settledIn(on: loop)
   }
 

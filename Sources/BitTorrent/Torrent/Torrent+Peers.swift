@@ -103,6 +103,7 @@ extension Torrent {
       book.connected(peer.remote)
       book.understood(peer.remote, isEncrypted: peer.beginsEncrypted)
     }
+    exchangeVersion &+= 1
     return true
   }
 
@@ -120,6 +121,7 @@ extension Torrent {
   /// An incoming peer told where it listens.
   func learnt(_ peer: PeerConnection, on loop: isolated Loop) {
     if let listening = peer.listening { book.connected(listening) }
+    exchangeVersion &+= 1
   }
 
   /// A connection has ended.
@@ -136,6 +138,7 @@ extension Torrent {
       choker.left(peer.slot)
       suggestions.withdrawn(peer.slot)
       traffic.add(peer.traffic)
+      exchangeVersion &+= 1
       if peer.web == nil { senders.left(peer) }
     }
     if let web = peer.web { web.left(reason, on: loop) } else { note(peer, reason, on: loop) }

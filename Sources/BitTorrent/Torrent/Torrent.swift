@@ -66,6 +66,8 @@ final class Torrent: DeferredWork {
   var random = SystemRandomNumberGenerator()
   var senders = SenderBook()
   var webSeeds: [WebSeed] = []
+  /// Goes up whenever there is something new to tell peers of each other.
+  var exchangeVersion: UInt32 = 1
 
   // Trackers.
   var announcers: [Announcer] = []

@@ -3,6 +3,8 @@ public import Digest
 
 /// What a torrent is doing.
 public enum TorrentState: Sendable, Equatable {
+  /// The torrent is known by its magnet link only; the part of the info dictionary that is here, 0 to 1.
+  case fetchingMetadata(Double)
   /// Files on disk are being compared with the hashes; the part done, 0 to 1.
   case checking(Double)
   /// Wanted pieces are missing.

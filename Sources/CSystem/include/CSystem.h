@@ -36,6 +36,12 @@ int apus_receive_datagrams(int fd, struct apus_datagram *datagrams, int count, u
 /// Sends up to `count` datagrams without blocking; the number that the system took, or -1 with errno if it
 /// did not take the first.
 int apus_send_datagrams(int fd, const struct apus_datagram *datagrams, int count, const uint8_t *buffer);
+/// Has a datagram socket get what is sent to a multicast group, on the interface of that index, or that has the
+/// address `local` if the index is 0 (IPv4 only); 0 or -1 with errno.
+int apus_join_group(int fd, const struct sockaddr *group, const struct sockaddr *local, unsigned interface);
+/// Has a datagram socket send to multicast groups through an interface, named as for apus_join_group, and over
+/// so many hops; 0 or -1 with errno.
+int apus_send_through(int fd, const struct sockaddr *local, unsigned interface, int hops);
 /// The terminal's columns on a descriptor, or 0.
 int apus_terminal_columns(int fd);
 /// The terminal's rows on a descriptor, or 0.

@@ -19,12 +19,17 @@ struct DHTEntry: Sendable {
       complete: .files(nil)),
   ]
   var bootstrap: [Node] = []
-  var routers = DHTConfiguration.publicRouters.map(\.argumentText).joined(separator: ",")
+  var routers = DHTConfiguration.publicRouters.map(\.argumentText).joined(separator: ", ")
   var state: String?
+
+  /// Each of `routers`; blanks behind the commas do no harm.
+  private var routerNames: [String] {
+    routers.split { $0 == "," || $0 == " " }.map { String($0) }
+  }
 
   func validate() throws(UsageProblem) {
     guard routers != "none" else { return }
-    for router in routers.split(separator: ",") where Node(String(router)) == nil {
+    for router in routerNames where Node(router) == nil {
       throw UsageProblem("--dht-routers: '\(router)' is no host and port such as router.example:6881")
     }
   }
@@ -35,7 +40,7 @@ struct DHTEntry: Sendable {
     configuration.isEnabled = isEnabled
     configuration.routers = bootstrap
     if routers != "none", listen.isEmpty || !listen.allSatisfy(\.address.isLoopback) {
-      configuration.routers += routers.split(separator: ",").compactMap { Node(String($0)) }
+      configuration.routers += routerNames.compactMap { Node($0) }
     }
     configuration.stateFile = state ?? Self.usualState(listen)
     return configuration

@@ -8,7 +8,8 @@ struct Download: RunnableCommand {
   static let name = "download"
   static let summary = "Download what torrents describe; exit when all is there."
   static let discussion = """
-    Downloads go on where they were: after a crash, too, only the last seconds are checked again. Exits \
+    A magnet link's torrent is fetched from peers first, and kept in FOLDER/.apus. Downloads go on where \
+    they were: after a crash, too, only the last seconds are checked again. Exits \
     with 0 when everything is on disk and durable, and prints its path.
     """
   static let stopsCleanly = true
@@ -21,7 +22,9 @@ struct Download: RunnableCommand {
         \.directory, "--dir", "-d", value: "folder", help: "Where the files go.", complete: .directories),
       .option(
         \.select, "--select", value: "glob",
-        help: "Download only files whose path matches, such as '*.flac' or 'disc 1/*'."),
+        help: """
+          Download only files whose path matches, such as '*.flac' or 'disc 1/*'; whatever a magnet link says.
+          """),
       .option(
         \.priorities, "--priority", value: "glob=level",
         help:
@@ -65,14 +68,21 @@ struct Download: RunnableCommand {
   }
 
   func run(_ scene: Scene) async throws(Failure) -> ExitStatus {
-    var torrents: [(metainfo: Metainfo, options: AddOptions)] = []
+    var torrents: [(source: LoadedSource, options: AddOptions)] = []
     for source in sources {
-      let metainfo = try await load(source)
+      let loaded = try await LoadedSource(source)
       var options = AddOptions(directory: directory)
       options.peers = network.peers
-      options.priorities = try PriorityRule.priorities(metainfo.info, select: select, rules: priorities)
       options.isSequential = sequential
-      torrents.append((metainfo, options))
+      switch loaded {
+      case .torrent(let metainfo):
+        options.priorities = try PriorityRule.priorities(metainfo.info, select: select, rules: priorities)
+      case .magnet:
+        options.choose = { [select, priorities] info in
+          try PriorityRule.priorities(info, select: select, rules: priorities)
+        }
+      }
+      torrents.append((loaded, options))
     }
     try FileSystem.makeFolder(directory)
     let session = try await network.session()
@@ -80,21 +90,7 @@ struct Download: RunnableCommand {
     let settings = SwarmRun.Settings(
       goal: goal, json: json, quiet: quiet, eventInterval: eventInterval.seconds, retry: retry?.seconds)
     var run = SwarmRun(session, settings, scene)
-    for (metainfo, options) in torrents {
-      let path = directory == "." ? metainfo.info.name : "\(directory)/\(metainfo.info.name)"
-      try await run.add(metainfo, options, result: path)
-    }
+    for (source, options) in torrents { try await run.add(source, options) }
     return await run.run()
-  }
-
-  private func load(_ source: String) async throws(Failure) -> Metainfo {
-    switch TorrentSource(source) {
-    case .file(let path): return try TorrentSource.load(path)
-    case .url(let url): return try await TorrentFetch.load(url)
-    case .magnet:
-      throw Failure(
-        "magnet links cannot be downloaded yet: fetching a torrent from peers (BEP 9) is not there; "
-          + "give the .torrent file or its URL")
-    }
   }
 }

@@ -3,7 +3,7 @@ import ArgumentParsing
 import BitTorrent
 import Encryption
 
-/// How a session finds and reaches peers: the options that `download` and `seed` share. One table is the
+/// How a session finds and reaches peers: the options that `download`, `seed` and `magnet` share. One table is the
 /// source of parsing, help and documentation.
 struct NetworkOptions: Sendable {
   static let parameters: [Parameter<Self>] =
@@ -27,6 +27,8 @@ struct NetworkOptions: Sendable {
         \.usesWebSeeds, "--no-web-seeds", sets: false,
         help: "Download from peers only, not from the web servers that a torrent or magnet link names."),
       .flag(\.usesDHT, "--no-dht", sets: false, help: "Neither look for peers nor be found in the DHT."),
+      .flag(\.noPeerExchange, "--no-pex", help: "Exchange no peers with peers."),
+      .flag(\.noLocalDiscovery, "--no-lsd", help: "Seek no peers on the local network."),
     ] + Parameter.group(\.dht, DHTEntry.parameters)
   var listen: [Endpoint] = []
   var peers: [Endpoint] = []
@@ -36,6 +38,8 @@ struct NetworkOptions: Sendable {
   var usesWebSeeds = true
   var usesDHT = true
   var dht = DHTEntry()
+  var noPeerExchange = false
+  var noLocalDiscovery = false
 
   /// The ports that BitTorrent programs traditionally use.
   private static let usualPorts: ClosedRange<UInt16> = 6881...6889
@@ -60,6 +64,8 @@ struct NetworkOptions: Sendable {
     configuration.encryption = encryption
     configuration.webSeeds.isEnabled = usesWebSeeds
     configuration.dht = dht.configuration(listen: listen, isEnabled: usesDHT)
+    configuration.peerExchange = !noPeerExchange
+    configuration.localDiscovery = !noLocalDiscovery
     configuration.diskThreads = max(2, Process.processors)
     if !listen.isEmpty {
       configuration.listen = listen

@@ -14,7 +14,9 @@ struct Seed: RunnableCommand {
   static let stopsCleanly = true
   static let parameters: [Parameter<Self>] =
     [
-      .arguments(\.files, "file", minimum: 0, help: "A .torrent file.", complete: .files("torrent")),
+      .arguments(
+        \.files, "torrent", minimum: 0, help: "A .torrent file, or a magnet link that was downloaded before.",
+        complete: .files("torrent")),
       .option(
         \.torrents, "--torrents", value: "folder", help: "Seed every .torrent file in this folder, too.",
         complete: .directories),
@@ -52,17 +54,28 @@ struct Seed: RunnableCommand {
       guard !found.isEmpty || !files.isEmpty else { throw Failure("no .torrent file in '\(torrents)'") }
       sources += found.map { "\(torrents)/\($0)" }
     }
-    if sources.count > SeedMany.threshold, !json { return try await seedMany(sources, scene) }
-    var loaded: [Metainfo] = []
-    for source in sources { loaded.append(try Self.load(source, directory)) }
+    let hasMagnet = sources.contains { if case .magnet = TorrentSource($0) { true } else { false } }
+    if sources.count > SeedMany.threshold, !json, !hasMagnet { return try await seedMany(sources, scene) }
+    var loaded: [LoadedSource] = []
+    for source in sources {
+      if case .magnet(let link) = TorrentSource(source) {
+        loaded.append(.magnet(try Magnet.parsed(link)))
+      } else {
+        loaded.append(.torrent(try Self.load(source, directory)))
+      }
+    }
     let session = try await network.session()
     let settings = SwarmRun.Settings(
       goal: .none, json: json, quiet: quiet, eventInterval: eventInterval.seconds, retry: retry?.seconds)
     var run = SwarmRun(session, settings, scene)
-    for metainfo in loaded {
+    for source in loaded {
       var options = AddOptions(directory: directory)
       options.peers = network.peers
-      try await run.add(metainfo, options, result: metainfo.info.name)
+      options.choose = { [directory] info in
+        try Self.checkPresence(info, in: directory)
+        return nil
+      }
+      try await run.add(source, options)
     }
     return await run.run()
   }
@@ -83,7 +96,7 @@ struct Seed: RunnableCommand {
 
   private static func load(_ source: String, _ directory: String) throws(Failure) -> Metainfo {
     guard case .file(let path) = TorrentSource(source) else {
-      throw Failure("'\(source)' is no torrent file; only 'apus download' takes URLs and magnet links")
+      throw Failure("'\(source)' is no torrent file; only 'apus download' takes URLs")
     }
     let metainfo = try TorrentSource.load(path)
     try checkPresence(metainfo.info, in: directory)

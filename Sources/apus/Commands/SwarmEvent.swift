@@ -11,6 +11,13 @@ enum SwarmEvent {
     ["event": "listening", "addresses": .array(endpoints.map { .string($0.description) })]
   }
 
+  static func fetching(_ magnet: Magnet) -> JSONValue {
+    [
+      "event": "fetching", "torrent": magnet.infoHash.map { .string($0.description) } ?? .null,
+      "name": magnet.displayName.map(JSONValue.string) ?? .null,
+    ]
+  }
+
   static func added(_ info: Info, directory: String) -> JSONValue {
     [
       "event": "added", "torrent": .string(info.infoHash.description), "name": .string(info.name),
@@ -50,6 +57,7 @@ enum SwarmEvent {
   /// The word for what a torrent is doing.
   static func state(_ status: TorrentStatus) -> String {
     switch status.state {
+    case .fetchingMetadata: "fetching metadata"
     case .checking: "checking"
     case .downloading: "downloading"
     case .seeding: "seeding"

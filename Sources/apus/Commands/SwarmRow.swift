@@ -7,6 +7,9 @@ enum SwarmRow {
     let down = style.isUnicode ? "↓" : "down "
     let up = style.isUnicode ? "↑" : "up "
     switch status.state {
+    case .fetchingMetadata(let part):
+      return ProgressRow(
+        label: status.name, fraction: part, figures: ["fetching the torrent from peers", peers(status)])
     case .checking(let part):
       return ProgressRow(label: status.name, fraction: part, figures: ["checking what is here"])
     case .stopped(let reason):

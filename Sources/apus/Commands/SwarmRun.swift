@@ -27,7 +27,9 @@ struct SwarmRun {
 
   private struct Entry {
     let handle: TorrentHandle
-    let result: String
+    let directory: String
+    /// Whether the torrent is known; not at first if it was added by a magnet link.
+    var isKnown: Bool
     let started: Instant
     var completed: Instant?
     /// The reason why it stopped, once told, and when to try again.
@@ -55,14 +57,25 @@ struct SwarmRun {
     if settings.json { scene.console.event(SwarmEvent.listening(session.listening)) }
   }
 
-  /// Adds a torrent. `result` is printed when it is complete.
-  mutating func add(_ metainfo: Metainfo, _ options: AddOptions, result: String) async throws(Failure) {
-    if settings.json { scene.console.event(SwarmEvent.added(metainfo.info, directory: options.directory)) }
+  /// Adds a torrent. The path of its content is printed when it is complete.
+  mutating func add(_ source: LoadedSource, _ options: AddOptions) async throws(Failure) {
     do throws(SessionError) {
-      let handle = try await session.add(metainfo, options)
-      entries.append(Entry(handle: handle, result: result, started: .now))
+      let handle: TorrentHandle
+      switch source {
+      case .torrent(let metainfo):
+        if settings.json {
+          scene.console.event(SwarmEvent.added(metainfo.info, directory: options.directory))
+        }
+        handle = try await session.add(metainfo, options)
+      case .magnet(let magnet):
+        if settings.json { scene.console.event(SwarmEvent.fetching(magnet)) }
+        handle = try await session.add(magnet, options)
+      }
+      let entry = Entry(
+        handle: handle, directory: options.directory, isKnown: !source.isMagnet, started: .now)
+      entries.append(entry)
     } catch {
-      throw Failure("'\(metainfo.info.name)' cannot be added: \(error.message)")
+      throw Failure("'\(source.name)' cannot be added: \(error.message)")
     }
   }
 
@@ -120,14 +133,23 @@ struct SwarmRun {
       if !settings.quiet, !settings.json { scene.console.note("\(status.name): web seed \(message)") }
     }
     entries[index].webSeedMessage = status.webSeedMessage
+    if !entries[index].isKnown { await learn(index) }
     switch status.state {
     case .stopped(let reason): await fault(index, status, reason, now)
     case .seeding:
       entries[index].fault = nil
       if entries[index].completed == nil { complete(index, status, now) }
       entries[index].isDone = isDone(entries[index], status, now)
-    case .checking, .downloading: entries[index].fault = nil
+    case .fetchingMetadata, .checking, .downloading: entries[index].fault = nil
     }
+  }
+
+  /// Tells once that the torrent of a magnet link is known.
+  private mutating func learn(_ index: Int) async {
+    guard let metainfo = await entries[index].handle.metainfo() else { return }
+    entries[index].isKnown = true
+    guard settings.json else { return }
+    scene.console.event(SwarmEvent.added(metainfo.info, directory: entries[index].directory))
   }
 
   private mutating func fault(_ index: Int, _ status: TorrentStatus, _ reason: String, _ now: Instant) async {
@@ -154,7 +176,8 @@ struct SwarmRun {
       let seconds = now.seconds(since: entries[index].started)
       scene.console.event(SwarmEvent.completed(status, seconds: seconds))
     } else {
-      scene.console.line(entries[index].result)
+      let directory = entries[index].directory
+      scene.console.line(directory == "." ? status.name : "\(directory)/\(status.name)")
     }
   }
 

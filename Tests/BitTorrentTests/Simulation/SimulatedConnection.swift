@@ -10,6 +10,8 @@ final class SimulatedConnection {
     let kind: SimulatedEvent.Kind
     let piece: Int32
     let index: Int32
+    /// Whether it may not overtake blocks, because it is about these.
+    var isInOrder: Bool { kind == .choke }
   }
 
   let number: Int
@@ -42,6 +44,8 @@ final class SimulatedConnection {
   var uploadAllowed: [Int32] = []
   var outbox: [Outgoing] = []
   var outboxFirst = 0
+  /// Messages in `outbox` that nothing may overtake.
+  var inOrder = 0
   /// Blocks in `outbox`.
   var committed = 0
   /// Blocks that left and have not arrived.
@@ -54,8 +58,7 @@ final class SimulatedConnection {
   var up: RateMeter
   var downloaded: Int64 = 0
   var uploaded: Int64 = 0
-  var unchokedAt: Instant?
-  var uploadedAtUnchoke: Int64 = 0
+  var servedAt: Instant?
 
   init(_ number: Int, of owner: SimulatedPeer, slot: PeerSlot, delay: Double, now: Instant) {
     self.number = number
@@ -78,13 +81,13 @@ final class SimulatedConnection {
   func chokerView(now: Instant) -> ChokerPeer {
     ChokerPeer(
       slot: slot, isInterested: peerIsInterested, isSnubbed: isSnubbed, downloadRate: down.rate(now: now),
-      uploadRate: up.rate(now: now), uploaded: uploaded)
+      uploadRate: up.rate(now: now), pieces: has.ones, uploaded: uploaded)
   }
 
   /// As `PeerConnection.takesNothing`.
-  func takesNothing(now: Instant) -> Bool {
-    guard let unchokedAt else { return false }
-    return uploaded == uploadedAtUnchoke && uploads.isEmpty && now.seconds(since: unchokedAt) > 2
+  func takesNothing(for seconds: Double, now: Instant) -> Bool {
+    guard let servedAt, uploads.isEmpty, committed == 0 else { return false }
+    return now.seconds(since: servedAt) > seconds
   }
 
   var hasOutgoing: Bool { outboxFirst < outbox.count }
@@ -92,6 +95,7 @@ final class SimulatedConnection {
   func takeOutgoing() -> Outgoing {
     let item = outbox[outboxFirst]
     outboxFirst += 1
+    if item.isInOrder { inOrder -= 1 }
     if outboxFirst == outbox.count {
       outbox.removeAll(keepingCapacity: true)
       outboxFirst = 0

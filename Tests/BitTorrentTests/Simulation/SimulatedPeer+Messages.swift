@@ -97,10 +97,11 @@ extension SimulatedPeer {
     bestUpRate = max(bestUpRate * 0.99, up.rate(now: now))
     idleSlots = 0
     var somebodyWaits = false
+    let patience = UploadSlots.patience(rate: bestUpRate)
     forEachPeer { peer in
       if peer.isChoking {
         somebodyWaits = somebodyWaits || peer.peerIsInterested
-      } else if peer.takesNothing(now: now) {
+      } else if peer.takesNothing(for: patience, now: now) {
         idleSlots += 1
       }
     }
@@ -134,8 +135,7 @@ extension SimulatedPeer {
   private func setChoking(_ choking: Bool, _ peer: SimulatedConnection) {
     guard choking != peer.isChoking else { return }
     peer.isChoking = choking
-    peer.unchokedAt = choking ? nil : now
-    peer.uploadedAtUnchoke = peer.uploaded
+    peer.servedAt = choking ? nil : now
     // Suggestions first, so that the first requests follow them.
     if choking { suggestions.withdrawn(peer.slot) } else { suggest(to: peer) }
     send(choking ? .choke : .unchoke, to: peer)

@@ -176,7 +176,10 @@ extension SimulatedPeer {
     lastSecond = now
     rechokeIfDue()
     connectMore()
+    var deliverers = 0
+    forEachPeer { deliverers += $0.isInterested && !$0.peerIsChoking ? 1 : 0 }
     forEachPeer { peer in
+      peer.window.isOneOfSeveral = deliverers >= 4
       picker.measured(peer.slot, rate: peer.down.rate(now: now), isSnubbed: peer.isSnubbed)
     }
     if !isSeeding, connectionCount < 5, swarm.seconds - lastAnnounce > 60 { swarm.announce(self) }

@@ -48,15 +48,24 @@ extension SimulatedPeer {
     uploaded += bytes
     up.add(bytes, now: now)
     peer.up.add(bytes, now: now)
+    if peer.servedAt != nil { peer.servedAt = now }
     queue(peer)
   }
 
-  /// Sends a message, behind the blocks that stand in line already.
+  /// Sends a message, ahead of blocks that stand in line, but for the batch that is being written: half of
+  /// one, on average.
   func send(_ kind: SimulatedEvent.Kind, to peer: SimulatedConnection, piece: Int32 = 0, index: Int32 = 0) {
-    if peer.hasOutgoing {
-      peer.outbox.append(.init(kind: kind, piece: piece, index: index))
+    let item = SimulatedConnection.Outgoing(kind: kind, piece: piece, index: index)
+    if !peer.hasOutgoing {
+      dispatch(item, on: peer)
+    } else if item.isInOrder || peer.inOrder > 0 {
+      if item.isInOrder { peer.inOrder += 1 }
+      peer.outbox.append(item)
     } else {
-      dispatch(.init(kind: kind, piece: piece, index: index), on: peer)
+      let batch = max(64 << 10, Int(peer.up.rate(now: now) / 10)) / Block.size
+      var place = min(peer.outboxFirst + (batch + 1) / 2, peer.outbox.count)
+      while place < peer.outbox.count, peer.outbox[place].kind != .block { place += 1 }
+      peer.outbox.insert(item, at: place)
     }
   }
 
@@ -97,6 +106,7 @@ extension SimulatedPeer {
     if peer.isOpen, let other = peer.other {
       let item = peer.takeOutgoing()
       peer.committed -= 1
+      sentPieces[Int(item.piece)] += 1
       peer.inFlight += 1
       let receiver = other.owner
       var reach = (now + peer.delay).nanoseconds

@@ -63,12 +63,15 @@ final class SimulatedPeer {
   var failedPieces = 0
   var uploaded = 0
   var blocksSent = 0
+  /// Blocks of each piece that were sent.
+  var sentPieces: [Int]
 
   init(_ number: Int, _ member: Scenario.Member, in swarm: Swarm) {
     self.swarm = swarm
     self.number = number
     self.member = member
     have = Bitfield(count: swarm.geometry.pieceCount, allSet: member.isSeed)
+    sentPieces = [Int](repeating: 0, count: swarm.geometry.pieceCount)
     for piece in member.pieces { have[piece] = true }
     picker = PiecePicker(
       geometry: swarm.geometry, have: have, random: SeededGenerator(seed: swarm.random.next()))

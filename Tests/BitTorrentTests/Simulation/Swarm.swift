@@ -26,6 +26,8 @@ final class Swarm {
   private var unfinished = 0
   private(set) var events = 0
   let hasLiars: Bool
+  /// What the uplinks did, if the run was told to look.
+  private(set) var curve = SwarmCurve()
 
   init(_ scenario: Scenario, seed: UInt64) {
     self.scenario = scenario
@@ -49,9 +51,14 @@ final class Swarm {
   var seconds: Double { Double(now.nanoseconds - 1_000_000_000) / 1e9 }
 
   /// Runs until all have everything, or the scenario's limit.
-  func run() -> SwarmReport {
+  func run(sampling interval: Double? = nil) -> SwarmReport {
+    var next = interval ?? .infinity
     while unfinished > 0, seconds < scenario.limit, let event = queue.next() {
       now = Instant(nanoseconds: event.time)
+      if let interval, seconds >= next {
+        curve.sample(self)
+        next += interval
+      }
       events += 1
       handle(event)
     }

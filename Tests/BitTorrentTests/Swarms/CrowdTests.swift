@@ -15,7 +15,8 @@ import Testing
   }
 
   @Test func oneSeederServesFiftyDownloaders() async throws {
-    try await SwarmStage.with([(path: "a", size: 500_000)], pieceLength: 32 << 10) { stage in
+    // Private: they know only the seeder.
+    try await SwarmStage.with([(path: "a", size: 500_000)], isPrivate: true) { stage in
       let seeder = try await SwarmStage.session()
       let source = try await seeder.add(stage.metainfo, AddOptions(directory: stage.seedFolder))
       _ = try await source.waitUntilComplete()
@@ -23,7 +24,6 @@ import Testing
       var handles: [TorrentHandle] = []
       for number in 0..<50 {
         let session = try await Self.small()
-        // They know only the seeder.
         var options = AddOptions(directory: stage.downloadFolder("copy-\(number)"))
         options.peers = seeder.listening
         handles.append(try await session.add(stage.metainfo, options))

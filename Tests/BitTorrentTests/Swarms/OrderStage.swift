@@ -12,17 +12,19 @@ struct OrderStage {
   let leech: Session
   let handle: TorrentHandle
 
-  /// Runs `body` while a downloader gets `files` from a seed at `rate` bytes a second.
+  /// Runs `body` while a downloader gets `files` from a seed at `rate` bytes a second; it knows of no seed if
+  /// `isSeeded` is false.
   static func with(
     _ files: [(path: String, size: Int)], version: TorrentVersion = .v1, pieceLength: Int = 32 << 10,
-    rate: Int?, _ configure: (inout AddOptions) -> Void = { _ in }, _ body: (OrderStage) async throws -> Void
+    rate: Int? = nil, isSeeded: Bool = true, _ configure: (inout AddOptions) -> Void = { _ in },
+    _ body: (OrderStage) async throws -> Void
   ) async throws {
     try await SwarmStage.with(files, version: version, pieceLength: pieceLength) { stage in
       let seeder = try await SwarmStage.session { $0.uploadLimit = rate }
       _ = try await seeder.add(stage.metainfo, AddOptions(directory: stage.seedFolder)).waitUntilComplete()
       let leech = try await SwarmStage.session()
       var options = AddOptions(directory: stage.downloadFolder("copy"))
-      options.peers = seeder.listening
+      if isSeeded { options.peers = seeder.listening }
       configure(&options)
       let handle = try await leech.add(stage.metainfo, options)
       let order = OrderStage(stage: stage, seeder: seeder, leech: leech, handle: handle)
@@ -45,6 +47,22 @@ struct OrderStage {
     await handle.seat.loop.perform { loop in
       guard let picker = handle.seat.value(on: loop).torrent?.picker else { return [] }
       return (0..<picker.have.count).filter { picker.have[$0] }
+    }
+  }
+
+  /// All files, one after the other.
+  var content: Data {
+    info.files.reduce(into: Data()) {
+      $0 += SwarmStage.bytes($1.path.dropFirst().joined(separator: "/"), Int($1.length))
+    }
+  }
+
+  /// Blocks that peers have been asked for and that have come, or will.
+  func asked() async -> Int {
+    await handle.seat.loop.perform { loop in
+      guard let torrent = handle.seat.value(on: loop).torrent else { return 0 }
+      let outstanding = torrent.peers.reduce(0) { $0 + ($1.map { torrent.picker.outstanding($0.slot) } ?? 0) }
+      return outstanding + Int(torrent.counters.downloaded) / Block.size
     }
   }
 

@@ -47,14 +47,14 @@ import Testing
   }
 
   @Test func peersShareALimitEvenly() async throws {
-    try await SwarmStage.with([(path: "a", size: 3 << 20)], pieceLength: 64 << 10) { stage in
+    // Private: they do not know each other, what each has came from the seeder.
+    try await SwarmStage.with([(path: "a", size: 3 << 20)], pieceLength: 64 << 10, isPrivate: true) { stage in
       let seeder = try await SwarmStage.session { $0.uploadLimit = 3 << 20 }
       let source = try await seeder.add(stage.metainfo, AddOptions(directory: stage.seedFolder))
       _ = try await source.waitUntilComplete()
       var leeches: [Session] = []
       var handles: [TorrentHandle] = []
       for name in ["one", "two", "three"] {
-        // They do not know each other: what each has came from the seeder.
         let leech = try await SwarmStage.session()
         var options = AddOptions(directory: stage.downloadFolder(name))
         options.peers = seeder.listening
@@ -74,11 +74,15 @@ import Testing
     }
   }
 
-  @Test func torrentsShareALimitEvenly() async throws {
+  @Test(arguments: [1, 2])
+  func torrentsShareALimitEvenly(_ loops: Int) async throws {
     try await SwarmStage.with([(path: "a", size: 2 << 20)], pieceLength: 64 << 10) { first in
       try await SwarmStage.with([(path: "b", size: 2 << 20)], pieceLength: 64 << 10) { second in
         let seeder = try await SwarmStage.session()
-        let leech = try await SwarmStage.session { $0.downloadLimit = 2 << 20 }
+        let leech = try await SwarmStage.session {
+          $0.loops = loops
+          $0.downloadLimit = 0
+        }
         var handles: [TorrentHandle] = []
         for stage in [first, second] {
           _ = try await seeder.add(stage.metainfo, AddOptions(directory: stage.seedFolder))
@@ -87,6 +91,11 @@ import Testing
           options.peers = seeder.listening
           handles.append(try await leech.add(stage.metainfo, options))
         }
+        // Both begin at once, whatever came first of connecting and checking.
+        for handle in handles {
+          try await eventually("it waits for its turn") { await handle.waitsToRequest }
+        }
+        await leech.set(limits: RateLimits(download: 2 << 20))
         try await eventually("most of one has come", every: .milliseconds(5)) {
           await handles[0].status().downloaded >= 3 << 19
         }
@@ -198,6 +207,17 @@ import Testing
       #expect(seconds >= Self.leastSeconds(bytes, rate: rate, burst: 2 * Block.size + rate / 2))
       await leech.stop()
       try await flood.value
+    }
+  }
+}
+
+extension TorrentHandle {
+  /// Whether a peer could be asked for more if the limit allowed it.
+  fileprivate var waitsToRequest: Bool {
+    get async {
+      await seat.loop.perform { loop in
+        seat.value(on: loop).torrent?.peers.contains { $0?.rates.waitsToRequest == true } ?? false
+      }
     }
   }
 }

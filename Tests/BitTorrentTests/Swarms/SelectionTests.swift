@@ -1,5 +1,6 @@
 import Foundation
 import Metainfo
+import TestSupport
 import Testing
 
 @testable import BitTorrent
@@ -45,8 +46,10 @@ import Testing
   }
 
   @Test func aChangeRightAfterTheStartHolds() async throws {
-    try await OrderStage.with(Self.files, rate: nil) { order in
+    // The seed sends nothing before the change is made.
+    try await OrderStage.with(Self.files, rate: 0) { order in
       await order.handle.setPriorities([try order.file("a"): .unwanted, try order.file("c"): .unwanted])
+      await order.seeder.set(limits: RateLimits())
       _ = try await order.handle.waitUntilComplete()
       #expect(order.names() == ["payload/b", "payload/d"])
       #expect(await order.handle.priorities() == [.unwanted, .normal, .unwanted, .normal])
@@ -99,42 +102,45 @@ import Testing
 
   @Test func priorityOrdersWhatComes() async throws {
     let files = [(path: "a", size: 1 << 20), (path: "b", size: 1 << 20), (path: "c", size: 1 << 20)]
-    try await OrderStage.with(files, rate: 3 << 20) {
+    try await OrderStage.with(files, isSeeded: false) {
       $0.priorities = [.low, .high, .normal]
     } _: { order in
-      let arrivals = try await order.arrivals()
-      #expect(arrivals.count == 96)
-      // Some pieces are under way at once when one file ends and the next begins.
-      let slack = 8
-      #expect(arrivals.prefix(32 + slack).count { 32..<64 ~= $0 } == 32)
-      #expect(arrivals.prefix(64 + slack).count { 32..<96 ~= $0 } == 64)
-      #expect(arrivals.prefix(32).count { 32..<64 ~= $0 } >= 32 - slack)
+      try await RecordingSeed.with(order) { seed in
+        _ = try await order.handle.waitUntilComplete()
+        let pieces = seed.pieces
+        #expect(pieces.count == 96)
+        #expect(pieces.prefix(32).allSatisfy { 32..<64 ~= $0 }, "\(pieces)")
+        #expect(pieces.dropFirst(32).prefix(32).allSatisfy { 64..<96 ~= $0 }, "\(pieces)")
+      }
     }
   }
 
   @Test func inSequenceMeansInSequence() async throws {
-    try await OrderStage.with([(path: "a", size: 3 << 20)], rate: 4 << 20) {
+    try await OrderStage.with([(path: "a", size: 3 << 20)], isSeeded: false) {
       $0.isSequential = true
-    } _: {
-      order in
-      let arrivals = try await order.arrivals()
-      #expect(arrivals.count == 96)
-      // Threads hash neighbours side by side.
-      #expect(arrivals.enumerated().allSatisfy { abs($0.offset - $0.element) <= 4 }, "\(arrivals)")
+    } _: { order in
+      try await RecordingSeed.with(order) { seed in
+        _ = try await order.handle.waitUntilComplete()
+        #expect(seed.pieces == Array(0..<96))
+      }
     }
   }
 
   @Test func aDeadlineComesFirst() async throws {
-    try await OrderStage.with([(path: "a", size: 3 << 20)], rate: 2 << 20) {
+    try await OrderStage.with([(path: "a", size: 3 << 20)], isSeeded: false) {
       $0.isSequential = true
-    } _: {
-      order in
-      while await order.have().isEmpty { try await Task.sleep(for: .milliseconds(1)) }
-      await order.handle.setDeadline(80..<83, within: 0.1)
-      let arrivals = try await order.arrivals()
-      let late = try [80, 81, 82].map { try #require(arrivals.firstIndex(of: $0)) }
-      // After what was asked for already.
-      #expect((late.max() ?? 99) < 60, "\(arrivals)")
+    } _: { order in
+      try await RecordingSeed.with(order, allowed: 8) { seed in
+        while await order.have().isEmpty { try await Task.sleep(for: .milliseconds(1)) }
+        // The seed has answered what it may, and knows of all that it is asked for.
+        try await eventually("all requests have come") { await order.asked() == seed.asked.count }
+        let before = seed.asked.count
+        await order.handle.setDeadline(80..<83, within: 0.1)
+        seed.answerAll()
+        _ = try await order.handle.waitUntilComplete()
+        #expect(before < 160)
+        #expect(Array(seed.asked.dropFirst(before).prefix(6)) == [80, 80, 81, 81, 82, 82], "\(seed.asked)")
+      }
     }
   }
 }

@@ -10,10 +10,11 @@ struct SwarmStage {
   let metainfo: Metainfo
   let content: URL
 
-  /// Files by path with their sizes; contents depend on the path and `seed` only.
+  /// Files by path with their sizes; contents depend on the path only. Peers of a private torrent know whom
+  /// they are told of and nobody else.
   static func with(
     _ files: [(path: String, size: Int)], version: TorrentVersion = .v1, pieceLength: Int = 32 << 10,
-    _ body: (SwarmStage) async throws -> Void
+    isPrivate: Bool = false, _ body: (SwarmStage) async throws -> Void
   ) async throws {
     let folder = URL(fileURLWithPath: NSTemporaryDirectory())
       .appendingPathComponent("apus-swarm-\(UUID().uuidString)")
@@ -28,20 +29,22 @@ struct SwarmStage {
     var options = TorrentCreation.Options()
     options.version = version
     options.pieceLength = pieceLength
+    options.isPrivate = isPrivate
     let metainfo = try TorrentCreation.run(path: content.path, options: options, threads: 2)
     try await body(SwarmStage(folder: folder, metainfo: metainfo, content: content))
   }
 
   static func bytes(_ path: String, _ count: Int) -> Data {
     var state = UInt64(truncatingIfNeeded: path.utf8.reduce(5381) { $0 &* 33 &+ UInt64($1) }) | 1
-    var data = Data(capacity: count)
-    for _ in 0..<count {
+    // Word by word: byte by byte the content would cost the tests more than all that is done with it.
+    var words = [UInt64](repeating: 0, count: count / 8 + 1)
+    for index in words.indices {
       state ^= state << 13
       state ^= state >> 7
       state ^= state << 17
-      data.append(UInt8(truncatingIfNeeded: state))
+      words[index] = state
     }
-    return data
+    return words.withUnsafeBytes { Data($0.prefix(count)) }
   }
 
   var seedFolder: String { folder.appendingPathComponent("seed").path }
@@ -66,6 +69,7 @@ struct SwarmStage {
   static func session(_ configure: (inout SessionConfiguration) -> Void = { _ in }) async throws -> Session {
     var configuration = SessionConfiguration()
     configuration.listen = [Endpoint(.loopbackV4, port: 0)]
+    configuration.localDiscovery = false
     configure(&configuration)
     return try await Session(configuration)
   }
