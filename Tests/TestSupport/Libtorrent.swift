@@ -55,13 +55,14 @@ public final class Libtorrent: Client {
 
   /// Makes a torrent of `path`; throws if libtorrent refuses.
   public static func create(
-    _ path: String, format: TorrentFormat, pieceLength: Int, tracker: String? = nil, output: String,
-    on stage: Stage
+    _ path: String, format: TorrentFormat, pieceLength: Int, tracker: String? = nil, webSeed: String? = nil,
+    output: String, on stage: Stage
   ) async throws {
     var arguments = [
       "create", path, "--format", format.rawValue, "--piece-length", "\(pieceLength)", "--output", output,
     ]
     if let tracker { arguments += ["--tracker", tracker] }
+    if let webSeed { arguments += ["--web-seed", webSeed] }
     try await run(arguments, on: stage)
   }
 
