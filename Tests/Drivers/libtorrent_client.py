@@ -1,18 +1,24 @@
 """A libtorrent client for the tests: seeds or downloads, makes torrents, and tells what one contains.
 
     libtorrent_client.py run TORRENT|MAGNET --dir DIR --listen IP:PORT [--peer IP:PORT]... [--only FILE]...
-                             [--stock] [--encrypted] [--lsd] [--slow]
-    libtorrent_client.py create PATH --format v1|v1-padded|v2|hybrid --piece-length N --output FILE [--tracker URL] [--web-seed URL]
+                             [--stock] [--encrypted] [--lsd] [--slow] [--dht IP:PORT]...
+    libtorrent_client.py dht DIGEST|KEY|- --listen IP:PORT --dht IP:PORT [--salt TEXT] [--put TEXT [--seed HEX]]
+    libtorrent_client.py create PATH --format v1|v1-padded|v2|hybrid --piece-length N --output FILE [--tracker URL]
+                             [--web-seed URL]
     libtorrent_client.py show TORRENT
     libtorrent_client.py strip TORRENT --output FILE
 
-`--only` names files to download by their number, and no others. `run` prints one word a line as things happen: `checked`, `finished` (all is on disk), or an error in
+`dht` prints what is stored at a digest or a key, or stores a text, which is mutable if KEY and its seed are given.
+`--only` names files to download by their number, and no others.
+`run` prints one word a line as things happen: `checked`, `finished` (all is on disk), or an error in
 words; it goes on until it is ended. `show` prints JSON. `strip` writes the torrent without its piece layers.
 """
 
 import argparse
+import hashlib
 import json
 import pathlib
+import time
 
 import libtorrent as lt
 
@@ -35,6 +41,14 @@ def session(args):
         "alert_mask": (lt.alert.category_t.error_notification | lt.alert.category_t.status_notification
                        | lt.alert.category_t.storage_notification),
     }
+    if args.dht:  # in a network where all nodes are neighbours
+        settings.update({
+            "enable_dht": True, "dht_bootstrap_nodes": ",".join(args.dht), "dht_restrict_routing_ips": False,
+            "dht_restrict_search_ips": False, "dht_prefer_verified_node_ids": False, "dht_enforce_node_id": False,
+            "dht_ignore_dark_internet": False, "dht_announce_interval": 5, "dht_block_ratelimit": 1000,
+            "dht_upload_rate_limit": 1000000,
+        })
+        settings["alert_mask"] |= lt.alert.category_t.dht_notification
     if args.encrypted:  # RC4 or nothing, both ways
         settings.update({"in_enc_policy": 0, "out_enc_policy": 0, "allowed_enc_level": 2, "prefer_rc4": True})
     elif not args.stock:  # what a fresh installation does is to try an obfuscated handshake first
@@ -74,6 +88,55 @@ def run(args):
                 say(alert.message())
 
 
+def wait_for(ses, kinds, seconds):
+    """The first alert of one of the kinds, or None."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        ses.wait_for_alert(200)
+        for alert in ses.pop_alerts():
+            if isinstance(alert, kinds):
+                return alert
+    return None
+
+
+def dht(args):
+    ses = session(args)
+    for node in args.dht:
+        host, _, port = node.rpartition(":")
+        ses.add_dht_node((host, int(port)))
+    end = time.monotonic() + 6
+    while time.monotonic() < end and ses.status().dht_nodes == 0:
+        time.sleep(0.1)
+    salt = (args.salt or "").encode()
+    if args.put is not None and args.seed:
+        expanded = bytearray(hashlib.sha512(bytes.fromhex(args.seed)).digest())
+        expanded[0] &= 248
+        expanded[31] = expanded[31] & 63 | 64
+        ses.dht_put_mutable_item(bytes(expanded), bytes.fromhex(args.path), args.put, salt)
+    elif args.put is not None:
+        say(str(ses.dht_put_immutable_item(args.put)))
+    elif len(args.path) == 64:
+        ses.dht_get_mutable_item(bytes.fromhex(args.path), salt)
+    else:
+        ses.dht_get_immutable_item(lt.sha1_hash(bytes.fromhex(args.path)))
+    if args.put is not None:
+        alert = wait_for(ses, lt.dht_put_alert, 20)
+        say(f"stored with {alert.num_success}" if alert else "nothing")
+        return
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        alert = wait_for(ses, (lt.dht_immutable_item_alert, lt.dht_mutable_item_alert), 20)
+        if alert is None:
+            break
+        item = alert.item
+        if isinstance(item, dict):  # with who signed it, and the like
+            item = item.get("value")
+        if item is not None:
+            say(item.decode() if isinstance(item, bytes) else str(item))
+            return
+    say("nothing")
+
+
 def create(args):
     path = pathlib.Path(args.path)
     files = lt.file_storage()
@@ -108,12 +171,16 @@ def strip(args):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("command", choices=["run", "create", "show", "strip"])
+    parser.add_argument("command", choices=["run", "dht", "create", "show", "strip"])
     parser.add_argument("path")
     parser.add_argument("--dir")
     parser.add_argument("--listen")
     parser.add_argument("--peer", action="append", default=[])
     parser.add_argument("--only", action="append", type=int, default=[])
+    parser.add_argument("--dht", action="append", default=[])
+    parser.add_argument("--salt")
+    parser.add_argument("--put")
+    parser.add_argument("--seed")
     parser.add_argument("--stock", action="store_true")
     parser.add_argument("--lsd", action="store_true")
     parser.add_argument("--slow", action="store_true")
@@ -124,7 +191,7 @@ def main():
     parser.add_argument("--web-seed")
     parser.add_argument("--output")
     args = parser.parse_args()
-    {"run": run, "create": create, "show": show, "strip": strip}[args.command](args)
+    {"run": run, "dht": dht, "create": create, "show": show, "strip": strip}[args.command](args)
 
 
 main()

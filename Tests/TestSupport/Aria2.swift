@@ -10,10 +10,19 @@ public final class Aria2: Client {
   private let stage: Stage
   private let marker: String
   private let process = Mutex<ChildProcess?>(nil)
+  private let dht: [String]
 
-  /// Prepares one.
-  public init(on stage: Stage) {
+  /// Prepares one; with `dht`, it enters the DHT through that node.
+  public init(on stage: Stage, dht: TestAddress? = nil) {
     self.stage = stage
+    let port = address.port
+    self.dht =
+      dht.map {
+        [
+          "--enable-dht=true", "--dht-entry-point=\($0)", "--dht-listen-port=\(port)",
+          "--dht-file-path=\(stage.unique("aria2-dht"))",
+        ]
+      } ?? ["--enable-dht=false"]
     marker = stage.unique("aria2-complete")
   }
 
@@ -32,11 +41,11 @@ public final class Aria2: Client {
     let started = try stage.start(
       "aria2c",
       [
-        "--no-conf", "--enable-dht=false", "--enable-dht6=false", "--bt-enable-lpd=false",
+        "--no-conf", "--enable-dht6=false", "--bt-enable-lpd=false",
         "--enable-peer-exchange=false", "--seed-ratio=0.0", "--file-allocation=none", "--summary-interval=0",
         "--interface=\(address.ip)", "--listen-port=\(address.port)", "--dir=\(folder)",
         "--on-bt-download-complete=\(hook)",
-      ] + more + [torrent])
+      ] + dht + more + [torrent])
     process.withLock { $0 = started }
   }
 

@@ -13,14 +13,21 @@ public final class Libtorrent: Client {
 
   /// Prepares one; `peers` are told to it directly. With `stock`, it obfuscates its handshakes as it
   /// does when nobody configures it; with `encrypted`, it speaks to nobody who does not encrypt all. It
-  /// downloads the files with the numbers `only`, all if there are none.
+  /// downloads the files with the numbers `only`, all if there are none. It enters the DHT through the nodes
+  /// `dht`, if there are any.
   public init(
-    on stage: Stage, peers: [TestAddress] = [], stock: Bool = false, encrypted: Bool = false, only: [Int] = []
+    on stage: Stage, peers: [TestAddress] = [], stock: Bool = false, encrypted: Bool = false,
+    only: [Int] = [],
+    dht: [TestAddress] = []
   ) {
     self.stage = stage
-    options =
-      peers.flatMap { ["--peer", $0.description] } + (stock ? ["--stock"] : [])
-      + (encrypted ? ["--encrypted"] : []) + only.flatMap { ["--only", "\($0)"] }
+    var options: [String] = []
+    for peer in peers { options += ["--peer", "\(peer)"] }
+    if stock { options.append("--stock") }
+    if encrypted { options.append("--encrypted") }
+    for file in only { options += ["--only", "\(file)"] }
+    for node in dht { options += ["--dht", "\(node)"] }
+    self.options = options
   }
 
   private static let python = "/usr/bin/python3"
@@ -75,6 +82,14 @@ public final class Libtorrent: Client {
   public static func show(_ torrent: String, on stage: Stage) async throws -> TorrentContents {
     let text = try await run(["show", torrent], on: stage)
     return try JSONDecoder().decode(TorrentContents.self, from: Data(text.utf8))
+  }
+
+  /// Asks the DHT, which it enters through `node`, as the driver's `dht` command does; returns what it says.
+  public static func dht(_ arguments: [String], through node: TestAddress, on stage: Stage) async throws
+    -> String
+  {
+    try await run(
+      ["dht"] + arguments + ["--listen", "\(TestNetwork.address())", "--dht", "\(node)"], on: stage)
   }
 
   @discardableResult

@@ -32,7 +32,7 @@ extension DHTService {
 
   func finished(_ request: RequestID, _ report: SearchReport, on loop: isolated Loop) {
     switch requests.removeValue(forKey: request) {
-    case .swarm(let swarm): finished(swarm, on: loop)
+    case .swarm(let swarm): finished(swarm, stored: report.stored, on: loop)
     case .search(let peers, let then): then(loop, report, peers)
     default: break
     }

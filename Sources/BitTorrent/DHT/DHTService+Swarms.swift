@@ -23,6 +23,10 @@ extension DHTService {
   private static let parallel = 8
   /// Peers of one look that are enough.
   private static let enough = 5
+  /// Nodes that keep an announce, below which the network is so small, or we so new in it, that the next one comes
+  /// soon; and how soon at the latest.
+  private static let fewNodes = 4
+  private static let soon = 60.0
 
   /// A torrent wants to be found. Called again, it tells whether the torrent is complete.
   func join(
@@ -85,13 +89,16 @@ extension DHTService {
   }
 
   /// A look has ended: the next one follows.
-  func finished(_ swarm: InfoHash, on loop: isolated Loop) {
+  func finished(_ swarm: InfoHash, stored: Int, on loop: isolated Loop) {
     running -= 1
     if var known = swarms[swarm] {
       known.request = nil
       var wait = configuration.announceInterval
-      if !known.isSeed, known.found < Self.enough {
-        wait = min(wait, known.retry)
+      let isAlone = stored < Self.fewNodes
+      if isAlone || !known.isSeed && known.found < Self.enough {
+        // With very many torrents, ten a second at most.
+        let soonest = Double(swarms.count) / 10
+        wait = min(wait, max(isAlone ? min(known.retry, Self.soon) : known.retry, soonest))
         known.retry = min(known.retry * 2, configuration.announceInterval)
       }
       let jitter = Double.random(in: 0.9...1.1, using: &random)

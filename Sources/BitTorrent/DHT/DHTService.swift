@@ -19,7 +19,7 @@ final class DHTService: DatagramReceiver {
   let listeningPort: UInt16
   private let ports: [DatagramPort]
   private let disk: DiskPool
-  private let file: DHTStateFile?
+  private var file: DHTStateFile?
   private var timer: LoopTimer?
   private var saveAt: Instant
   private var isSettling = false
@@ -39,12 +39,12 @@ final class DHTService: DatagramReceiver {
   /// Joins over one port of each family. `state` is what an earlier run left.
   init(
     _ configuration: DHTConfiguration, ports: [DatagramPort], listeningPort: UInt16, disk: DiskPool,
-    state: DHTState?, on loop: isolated Loop
+    file: DHTStateFile?, state: DHTState?, on loop: isolated Loop
   ) {
     self.configuration = configuration
     self.listeningPort = listeningPort
     self.disk = disk
-    file = configuration.stateFile.map { DHTStateFile(path: $0) }
+    self.file = file
     let v4 = ports.first { $0.socket.bound.address.isV4 }
     let v6 = ports.first { !$0.socket.bound.address.isV4 }
     self.ports = [v4, v6].compactMap(\.self)
@@ -94,6 +94,7 @@ final class DHTService: DatagramReceiver {
     timer = nil
     for port in ports { port.dht = nil }
     save()
+    file = nil
     let open = requests
     requests = [:]
     for request in open.values { request.end(on: loop) }
@@ -150,6 +151,7 @@ final class DHTService: DatagramReceiver {
     case .peers(let request, let peers): found(peers, by: request, on: loop)
     case .finished(let request, let report): finished(request, report, on: loop)
     case .answered(let request, let response): answered(request, response, on: loop)
+    case .announced(let swarm, let peer): if swarms[swarm] != nil { found([peer], in: swarm) }
     case .ready: becameReady(on: loop)
     case .externalAddress: break
     }

@@ -188,7 +188,7 @@ struct PeerBook {
   mutating func settle(_ info: Info, knownBy hashes: [InfoHash], now: Instant) {
     let isV2Only = !hashes.contains(info.infoHash)
     if info.isPrivate {
-      entries = entries.filter { $0.value.source != .exchange && $0.value.source != .local }
+      entries = entries.filter { ![.exchange, .local, .dht].contains($0.value.source) }
     }
     for endpoint in entries.keys {
       entries[endpoint]?.isInUse = false

@@ -24,6 +24,17 @@ extension TorrentSeat {
     wake(on: loop)
   }
 
+  /// Seconds after which a visitor has given up, as we would.
+  private static let visitorPatience = 10.0
+
+  /// Lets those go that have waited for too long. Called twice a second while awake.
+  func dismissLateVisitors(now: Instant) {
+    while let oldest = visitors.first, now.seconds(since: oldest.acceptedAt) > Self.visitorPatience {
+      visitors.removeFirst().dismiss()
+      context.connections.giveBack()
+    }
+  }
+
   func dismissVisitors() {
     for visitor in visitors { visitor.dismiss() }
     context.connections.giveBack(visitors.count)

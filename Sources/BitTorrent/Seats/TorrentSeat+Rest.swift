@@ -78,8 +78,8 @@ extension TorrentSeat {
   /// The torrent knows what it has, or why it cannot go on.
   func settledIn(on loop: isolated Loop) {
     context.note(self)
-    guard hasTurn else { return }
-    context.turnEnded(self, on: loop)
+    let hadTurn = hasTurn
+    if hadTurn { context.turnEnded(self, on: loop) }
     let waiting = visitors
     visitors = []
     for visitor in waiting {
@@ -87,7 +87,7 @@ extension TorrentSeat {
       torrent?.accept(visitor, on: loop)
     }
     // Looked at, complete, nobody there: most torrents of a start with thousands go to rest right away.
-    restIfQuiet(on: loop)
+    if hadTurn { restIfQuiet(on: loop) }
   }
 
   // MARK: Resting

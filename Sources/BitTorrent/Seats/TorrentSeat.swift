@@ -64,8 +64,13 @@ final class TorrentSeat: AnnouncerOwner {
     self.context = context
   }
 
-  /// Whether the torrent can take connections now.
-  var isReady: Bool { torrent != nil && !hasTurn && (phase == .awake || phase == .settling) }
+  /// Whether the torrent can take connections now, or knows that it will not.
+  var isReady: Bool {
+    guard let torrent, !hasTurn, phase == .awake || phase == .settling else { return false }
+    // Who comes at the start of both sides is spared seconds: turned away it would come back after a while.
+    if case .checking = torrent.state { return false }
+    return true
+  }
 
   // MARK: For announcers, while it rests
 

@@ -66,8 +66,8 @@ final class Listener: ReadinessHandler {
   ) {
     forget(incoming)
     let visitor = Visitor(
-      carrier: incoming.release(), remote: incoming.remote, handshake: handshake, ciphers: ciphers,
-      early: early)
+      carrier: incoming.release(), remote: incoming.remote, acceptedAt: incoming.acceptedAt,
+      handshake: handshake, ciphers: ciphers, early: early)
     guard let seat = registry.find(handshake.infoHash) else { return visitor.dismiss() }
     seat.loop.post { loop in seat.value(on: loop).accept(visitor, on: loop) }
   }

@@ -119,6 +119,7 @@ final class LoopContext: DeferredWork {
     for torrent in torrents {
       ticks += 1
       torrent.tick(on: loop)
+      torrent.seat?.dismissLateVisitors(now: loop.now)
       torrent.seat?.restIfQuiet(on: loop)
     }
     for alarm in alarms.advance(to: loop.now) { alarm.element.rang(alarm.second, on: loop) }

@@ -100,12 +100,13 @@ public final class Session: Sendable {
     _ configuration: DHTConfiguration, ports: [Confined<DatagramPort>], context: Confined<LoopContext>
   ) async -> DHTHandle? {
     guard configuration.isEnabled, !ports.isEmpty else { return nil }
-    let state = configuration.stateFile.flatMap { DHTStateFile(path: $0).load() }
+    let file = configuration.stateFile.map { DHTStateFile(path: $0) }
+    let state = file?.load()
     return await context.loop.perform { loop in
       let shared = context.value(on: loop)
       let service = DHTService(
         configuration, ports: ports.map { $0.value(on: loop) }, listeningPort: shared.listeningPort,
-        disk: shared.disk, state: state, on: loop)
+        disk: shared.disk, file: file, state: state, on: loop)
       service.start(on: loop)
       return DHTHandle(service: Confined(service, on: loop))
     }

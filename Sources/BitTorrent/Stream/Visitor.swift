@@ -1,11 +1,13 @@
 import Addresses
 import Encryption
+import EventLoop
 import PeerProtocol
 
 /// A connection that somebody opened to us, its handshake read, on its way to its torrent.
 struct Visitor: Sendable {
   let carrier: PeerStream.Carrier
   let remote: Endpoint
+  let acceptedAt: Instant
   let handshake: Handshake
   /// What the connection is encrypted with from here on, if it is.
   var ciphers: StreamCiphers?

@@ -1,4 +1,5 @@
 public import Addresses
+public import Digest
 
 /// What a node has to tell its owner.
 public enum DHTEvent: Sendable {
@@ -8,6 +9,8 @@ public enum DHTEvent: Sendable {
   case finished(RequestID, SearchReport)
   /// A single query was answered; `nil` if it was not.
   case answered(RequestID, Response?)
+  /// A peer has announced itself to this node.
+  case announced(InfoHash, Endpoint)
   /// The node knows others now and can search.
   case ready
   /// Others agree on our address; the node has taken an id that belongs to it (BEP 42).

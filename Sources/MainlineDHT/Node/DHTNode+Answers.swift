@@ -45,6 +45,7 @@ extension DHTNode {
       guard peers.announce(peer, in: announcement.infoHash, isSeed: announcement.isSeed, now: now) else {
         return send(.failure(code: 202, text: "No room"), transaction, to: asker.endpoint)
       }
+      events.append(.announced(announcement.infoHash.infoHash, peer))
     case .get(let target, let sequence, let want):
       response.token = tokens.token(for: address)
       addNodes(target, want, asker, isProved, to: &response)

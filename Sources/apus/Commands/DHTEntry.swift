@@ -10,8 +10,9 @@ struct DHTEntry: Sendable {
     .option(
       \.routers, "--dht-routers", value: "list",
       help: """
-        Nodes to enter through when none is known, separated by commas; 'none' for none. Not used when only \
-        this machine is listened on.
+        Nodes to enter through when none is known, separated by commas; 'none' for none; 'public' for \
+        router.bittorrent.com:6881, dht.transmissionbt.com:6881 and dht.libtorrent.org:25401. Not used when \
+        only this machine is listened on.
         """, environment: "APUS_DHT_ROUTERS"),
     .option(
       \.state, "--dht-state", value: "file",
@@ -19,7 +20,7 @@ struct DHTEntry: Sendable {
       complete: .files(nil)),
   ]
   var bootstrap: [Node] = []
-  var routers = DHTConfiguration.publicRouters.map(\.argumentText).joined(separator: ", ")
+  var routers = "public"
   var state: String?
 
   /// Each of `routers`; blanks behind the commas do no harm.
@@ -28,7 +29,7 @@ struct DHTEntry: Sendable {
   }
 
   func validate() throws(UsageProblem) {
-    guard routers != "none" else { return }
+    guard routers != "none", routers != "public" else { return }
     for router in routerNames where Node(router) == nil {
       throw UsageProblem("--dht-routers: '\(router)' is no host and port such as router.example:6881")
     }
@@ -40,7 +41,8 @@ struct DHTEntry: Sendable {
     configuration.isEnabled = isEnabled
     configuration.routers = bootstrap
     if routers != "none", listen.isEmpty || !listen.allSatisfy(\.address.isLoopback) {
-      configuration.routers += routerNames.compactMap { Node($0) }
+      configuration.routers +=
+        routers == "public" ? DHTConfiguration.publicRouters : routerNames.compactMap { Node($0) }
     }
     configuration.stateFile = state ?? Self.usualState(listen)
     return configuration

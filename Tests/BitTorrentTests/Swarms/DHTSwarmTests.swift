@@ -127,6 +127,11 @@ import Testing
     #expect(await again.ready(within: 10))
     #expect(await again.status().nodes == 1)
     #expect(await again.status().ids == ids)
+    // Two at a time do not have one name.
+    let beside = try await Self.session { $0.dht.stateFile = file }
+    #expect(await beside.dht?.ready(within: 10) == true)
+    #expect(await beside.dht?.status().ids != ids)
+    await beside.stop()
     await second.stop()
     // A file that is torn is as good as none.
     let bytes = try #require(FileManager.default.contents(atPath: file))

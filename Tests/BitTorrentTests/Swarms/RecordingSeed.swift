@@ -29,8 +29,6 @@ final class RecordingSeed: Sendable {
   static func with(
     _ order: OrderStage, allowed: Int = .max, _ body: (RecordingSeed) async throws -> Void
   ) async throws {
-    // Before, it would be shown the door.
-    try await eventually("it takes peers") { await order.handle.status().state == .downloading }
     guard let port = order.leech.listening.first?.port, let hash = order.info.infoHashV1 else {
       throw SwarmFailure(reason: "there is nobody to connect to")
     }
