@@ -33,6 +33,16 @@ static inline CURLcode apus_curl_get_text(CURL *easy, CURLINFO info, const char 
   return curl_easy_getinfo(easy, info, value);
 }
 
+static inline CURLcode apus_curl_get_offset(CURL *easy, CURLINFO info, curl_off_t *value) {
+  return curl_easy_getinfo(easy, info, value);
+}
+
+/// A header field of the last answer, or null; valid until the transfer goes on.
+static inline const char *apus_curl_get_header(CURL *easy, const char *name) {
+  struct curl_header *header;
+  return curl_easy_header(easy, name, 0, CURLH_HEADER, -1, &header) == CURLHE_OK ? header->value : NULL;
+}
+
 typedef int (*apus_curl_socket_watcher)(
     CURL *easy, curl_socket_t socket, int what, void *context, void *socket_context);
 typedef int (*apus_curl_timer)(CURLM *multi, long milliseconds, void *context);

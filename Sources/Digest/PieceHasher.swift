@@ -121,7 +121,8 @@ public final class PieceHasher {
     precondition(length % size == 0 || length == lanes[lane].treeLeft, "a leaf was cut")
     for start in stride(from: 0, to: length, by: size) {
       let leaf = lanes[lane].leafCount
-      if let isKnown = lanes[lane].isKnown, leaf < min(isKnown.count, lanes[lane].known.count), isKnown[leaf] {
+      if let isKnown = lanes[lane].isKnown, leaf < min(isKnown.count, lanes[lane].known.count), isKnown[leaf]
+      {
         unsafe lanes[lane].known[leaf].store(to: lanes[lane].row, at: leaf * SHA256Digest.byteCount)
         lanes[lane].leafCount += 1
         continue

@@ -15,6 +15,9 @@ public final class HTTPClient {
   /// Sockets that libcurl wants watched, but that have no watcher yet.
   private var wanted: [Int32: Readiness] = [:]
   private var timer: LoopTimer?
+  /// Transfers that bytes came for which their receivers have not been given.
+  private var arrived: [Transfer] = []
+  private var isSettling = false
 
   /// A client without connections.
   public init(on loop: isolated Loop, options: HTTPClientOptions = HTTPClientOptions()) {
@@ -68,10 +71,30 @@ public final class HTTPClient {
       fatalError("out of memory")
     }
     transfer.configure(url, options)
+    transfer.limit()
+    start(transfer, on: loop)
+    return transfer
+  }
+
+  /// Gets `range` of `url`, handing its bytes on as they come; `receiver`, held until then, is told how it
+  /// ended, unless the transfer is cancelled. Nothing is decompressed.
+  public func stream(
+    _ url: String, range: Range<Int64>, limits: HTTPStreamLimits = HTTPStreamLimits(), on loop: isolated Loop,
+    receiver: any HTTPStreamReceiver
+  ) -> Transfer {
+    guard let transfer = Transfer(limits, client: self, receiver: receiver) else {
+      fatalError("out of memory")
+    }
+    transfer.configure(url, options)
+    transfer.configure(range, limits)
+    start(transfer, on: loop)
+    return transfer
+  }
+
+  private func start(_ transfer: Transfer, on loop: isolated Loop) {
     transfers[transfer.id] = transfer
     unsafe curl_multi_add_handle(multi, transfer.easy)
     settle(on: loop)
-    return transfer
   }
 
   /// Requests that have not ended.
@@ -83,7 +106,7 @@ public final class HTTPClient {
     for transfer in ended { abandon(transfer, on: loop) }
     timer?.close()
     timer = nil
-    for transfer in ended { transfer.finish(.failure(.closed), on: loop) }
+    for transfer in ended { transfer.fail(.closed, on: loop) }
   }
 
   func abandon(_ transfer: Transfer, on loop: isolated Loop) {
@@ -92,7 +115,17 @@ public final class HTTPClient {
     settle(on: loop)
   }
 
+  /// Bytes may come again.
+  func resume(_ transfer: Transfer, on loop: isolated Loop) {
+    guard transfers[transfer.id] != nil else { return }
+    unsafe curl_easy_pause(transfer.easy, CURLPAUSE_CONT)
+    settle(on: loop)
+  }
+
   // MARK: Called by libcurl, inside of calls to it
+
+  /// Bytes of a body came, to be handed on once libcurl's call is over.
+  func note(_ transfer: Transfer) { arrived.append(transfer) }
 
   private static func from(_ context: UnsafeMutableRawPointer?) -> HTTPClient? {
     unsafe context.map { unsafe Unmanaged<HTTPClient>.fromOpaque($0).takeUnretainedValue() }
@@ -125,22 +158,29 @@ public final class HTTPClient {
     settle(on: loop)
   }
 
-  /// Does what a call to libcurl left to do: new watchers, and completions, which may call back.
+  /// Does what a call to libcurl left to do: new watchers, bytes, and completions, which may call back.
   private func settle(on loop: isolated Loop) {
-    for (socket, interest) in wanted {
-      guard let watcher = loop.watcher(socket, CurlSocket(socket, self)) else { continue }
-      watchers[socket] = watcher
-      watcher.watch(for: interest)
-    }
-    wanted.removeAll(keepingCapacity: true)
-    var ended: [(Transfer, CURLcode)] = []
-    var code = CURLE_OK
-    while let easy = unsafe apus_curl_multi_finished(multi, &code) {
-      guard let transfer = transfers.removeValue(forKey: UInt(bitPattern: easy)) else { continue }
-      unsafe curl_multi_remove_handle(multi, easy)
-      ended.append((transfer, code))
-    }
-    for (transfer, code) in ended { transfer.finish(transfer.result(code), on: loop) }
+    // Whoever is called back may call again: the outermost call sees to that too.
+    guard !isSettling else { return }
+    isSettling = true
+    defer { isSettling = false }
+    repeat {
+      for (socket, interest) in wanted {
+        guard let watcher = loop.watcher(socket, CurlSocket(socket, self)) else { continue }
+        watchers[socket] = watcher
+        watcher.watch(for: interest)
+      }
+      wanted.removeAll(keepingCapacity: true)
+      var ended: [(Transfer, CURLcode)] = []
+      var code = CURLE_OK
+      while let easy = unsafe apus_curl_multi_finished(multi, &code) {
+        guard let transfer = transfers.removeValue(forKey: UInt(bitPattern: easy)) else { continue }
+        unsafe curl_multi_remove_handle(multi, easy)
+        ended.append((transfer, code))
+      }
+      while let transfer = arrived.popLast() { transfer.deliver(on: loop) }
+      for (transfer, code) in ended { transfer.end(code, on: loop) }
+    } while !wanted.isEmpty || !arrived.isEmpty
   }
 }
 

@@ -9,7 +9,6 @@ extension Transfer {
     set(CURLOPT_PROTOCOLS_STR, "http,https")
     set(CURLOPT_REDIR_PROTOCOLS_STR, "http,https")
     set(CURLOPT_USERAGENT, options.userAgent)
-    set(CURLOPT_ACCEPT_ENCODING, "gzip")
     // An empty text turns off the proxies that the environment names.
     if let proxy = options.proxy {
       set(CURLOPT_PROXY, proxy)
@@ -21,7 +20,6 @@ extension Transfer {
     set(CURLOPT_FOLLOWLOCATION, 1)
     set(CURLOPT_MAXREDIRS, limits.maximumRedirects)
     set(CURLOPT_NOSIGNAL, 1)
-    set(CURLOPT_TIMEOUT_MS, max(1, Int(limits.timeout * 1000)))
     set(CURLOPT_CONNECTTIMEOUT_MS, max(1, Int(min(limits.connectTimeout, limits.timeout) * 1000)))
     switch (limits.family, options.source) {
     case (.any, nil): set(CURLOPT_IPRESOLVE, Int(CURL_IPRESOLVE_WHATEVER))
@@ -37,12 +35,27 @@ extension Transfer {
     unsafe apus_curl_set_pointer(easy, CURLOPT_WRITEDATA, context)
     unsafe apus_curl_set_receiver(easy, CURLOPT_WRITEFUNCTION) { bytes, size, count, context in
       let bytes = unsafe UnsafeBufferPointer(start: bytes, count: size * count)
-      return unsafe Transfer.from(context)?.take(bytes) == true ? size * count : 0
+      return unsafe Transfer.from(context)?.take(bytes) ?? 0
     }
     unsafe apus_curl_set_pointer(easy, CURLOPT_HEADERDATA, context)
     unsafe apus_curl_set_receiver(easy, CURLOPT_HEADERFUNCTION) { _, size, count, context in
       unsafe Transfer.from(context)?.takeHeader(count: size * count) == true ? size * count : 0
     }
+  }
+
+  /// What holds for an answer that is kept whole.
+  func limit() {
+    set(CURLOPT_ACCEPT_ENCODING, "gzip")
+    set(CURLOPT_TIMEOUT_MS, max(1, Int(limits.timeout * 1000)))
+  }
+
+  /// What holds for a range that is handed on as it comes.
+  func configure(_ range: Range<Int64>, _ limits: HTTPStreamLimits) {
+    set(CURLOPT_RANGE, "\(range.lowerBound)-\(range.upperBound - 1)")
+    set(CURLOPT_BUFFERSIZE, 128 << 10)
+    // A transfer that is paused does not count as stalled.
+    set(CURLOPT_LOW_SPEED_LIMIT, 1)
+    set(CURLOPT_LOW_SPEED_TIME, max(1, Int(limits.stallTimeout)))
   }
 
   private func leave(from source: IPAddress) {
@@ -53,6 +66,22 @@ extension Transfer {
   private func set(_ option: CURLoption, _ value: Int) { unsafe apus_curl_set_long(easy, option, value) }
 
   private func set(_ option: CURLoption, _ value: String) { unsafe apus_curl_set_text(easy, option, value) }
+
+  /// libcurl is done with it.
+  func end(_ code: CURLcode, on loop: isolated Loop) {
+    guard let stream else { return finish(result(code), on: loop) }
+    self.stream = nil
+    let error = isTooLarge ? .tooLarge(limit: Self.maximumHeaderBytes) : error(code, explanation(code))
+    stream.ended(self, code == CURLE_OK ? nil : error, on: loop)
+  }
+
+  /// Ends it for a reason of ours.
+  func fail(_ error: HTTPError, on loop: isolated Loop) {
+    finish(.failure(error), on: loop)
+    let stream = stream
+    self.stream = nil
+    stream?.ended(self, error, on: loop)
+  }
 
   /// Hands the result over, once.
   func finish(_ result: Result<HTTPReply, HTTPError>, on loop: isolated Loop) {
@@ -90,6 +119,20 @@ extension Transfer {
     unsafe apus_curl_get_text(easy, CURLINFO_EFFECTIVE_URL, &url)
     return unsafe HTTPReply(
       status: status, body: body, url: url.map { unsafe String(cString: $0) } ?? "", address: address)
+  }
+
+  /// What the last answer said of itself; to be asked for once bytes have come, or at the end.
+  public var head: HTTPHead {
+    var length: curl_off_t = -1
+    var pause: curl_off_t = 0
+    unsafe apus_curl_get_offset(easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length)
+    unsafe apus_curl_get_offset(easy, CURLINFO_RETRY_AFTER, &pause)
+    let range = unsafe apus_curl_get_header(easy, "Content-Range").flatMap {
+      unsafe ContentRange(String(cString: $0).utf8)
+    }
+    return HTTPHead(
+      status: status, contentLength: length < 0 ? nil : Int64(length), contentRange: range,
+      retryAfter: pause > 0 ? Double(pause) : nil)
   }
 
   private var status: Int {

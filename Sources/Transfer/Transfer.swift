@@ -8,19 +8,25 @@ public import EventLoop
 @safe
 public final class Transfer {
   let easy: UnsafeMutableRawPointer
+  /// What holds for an answer that is kept whole.
   let limits: HTTPLimits
   var body: [UInt8] = []
   var headerBytes = 0
   /// Set when the answer was cut because it grew beyond its limit.
   var isTooLarge = false
   var receiver: (any HTTPReceiver)?
+  /// Who gets the bytes as they come, where the answer is not kept.
+  var stream: (any HTTPStreamReceiver)?
+  /// Whether bytes are not to come for now, and whether libcurl keeps some back.
+  var isPaused = false
+  var isHeld = false
   weak var client: HTTPClient?
   private let message: UnsafeMutablePointer<CChar>
 
   /// Bytes of header that a server may send, over all redirects.
   static let maximumHeaderBytes = 64 << 10
 
-  init?(_ limits: HTTPLimits, client: HTTPClient, receiver: any HTTPReceiver) {
+  init?(_ limits: HTTPLimits, client: HTTPClient, receiver: (any HTTPReceiver)?) {
     guard let easy = unsafe curl_easy_init() else { return nil }
     unsafe self.easy = easy
     unsafe message = .allocate(capacity: Int(CURL_ERROR_SIZE))
@@ -29,6 +35,13 @@ public final class Transfer {
     self.client = client
     self.receiver = receiver
     unsafe apus_curl_set_pointer(easy, CURLOPT_ERRORBUFFER, message)
+  }
+
+  convenience init?(_ limits: HTTPStreamLimits, client: HTTPClient, receiver: any HTTPStreamReceiver) {
+    self.init(
+      HTTPLimits(connectTimeout: limits.connectTimeout, maximumRedirects: limits.maximumRedirects),
+      client: client, receiver: nil)
+    stream = receiver
   }
 
   deinit {
@@ -41,6 +54,7 @@ public final class Transfer {
   /// Gives the request up; nobody is told how it ended. Idempotent.
   public func cancel(on loop: isolated Loop) {
     receiver = nil
+    stream = nil
     client?.abandon(self, on: loop)
   }
 
@@ -50,8 +64,21 @@ public final class Transfer {
     return unsafe detail.isEmpty ? String(cString: curl_easy_strerror(code)) : detail
   }
 
-  /// Takes `bytes` of the body; false if they are too many.
-  func take(_ bytes: UnsafeBufferPointer<CChar>) -> Bool {
+  /// Takes `bytes` of the body and returns how many: fewer, and the request fails; or the code that has
+  /// libcurl keep them for later.
+  func take(_ bytes: UnsafeBufferPointer<CChar>) -> Int {
+    guard receiver == nil else { return unsafe keep(bytes) ? bytes.count : 0 }
+    guard stream != nil else { return 0 }
+    guard !isPaused, body.isEmpty || body.count + bytes.count <= Self.maximumWaiting else {
+      isHeld = true
+      return Int(CURL_WRITEFUNC_PAUSE)
+    }
+    if body.isEmpty { client?.note(self) }
+    unsafe body.append(contentsOf: UnsafeRawBufferPointer(bytes))
+    return bytes.count
+  }
+
+  private func keep(_ bytes: UnsafeBufferPointer<CChar>) -> Bool {
     guard body.count + bytes.count <= limits.maximumBytes else {
       isTooLarge = true
       return false

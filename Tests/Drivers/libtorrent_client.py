@@ -4,6 +4,7 @@
                              [--stock] [--encrypted] [--lsd] [--slow] [--dht IP:PORT]...
     libtorrent_client.py dht DIGEST|KEY|- --listen IP:PORT --dht IP:PORT [--salt TEXT] [--put TEXT [--seed HEX]]
     libtorrent_client.py create PATH --format v1|v1-padded|v2|hybrid --piece-length N --output FILE [--tracker URL]
+                             [--web-seed URL]
     libtorrent_client.py show TORRENT
     libtorrent_client.py strip TORRENT --output FILE
 
@@ -143,6 +144,8 @@ def create(args):
     torrent = lt.create_torrent(files, args.piece_length, flags=FORMATS[args.format])
     if args.tracker:
         torrent.add_tracker(args.tracker)
+    if args.web_seed:
+        torrent.add_url_seed(args.web_seed)
     lt.set_piece_hashes(torrent, str(path.parent))
     pathlib.Path(args.output).write_bytes(lt.bencode(torrent.generate()))
 
@@ -185,6 +188,7 @@ def main():
     parser.add_argument("--format", choices=FORMATS, default="hybrid")
     parser.add_argument("--piece-length", type=int, default=0)
     parser.add_argument("--tracker")
+    parser.add_argument("--web-seed")
     parser.add_argument("--output")
     args = parser.parse_args()
     {"run": run, "dht": dht, "create": create, "show": show, "strip": strip}[args.command](args)

@@ -16,7 +16,8 @@ public final class Libtorrent: Client {
   /// downloads the files with the numbers `only`, all if there are none. It enters the DHT through the nodes
   /// `dht`, if there are any.
   public init(
-    on stage: Stage, peers: [TestAddress] = [], stock: Bool = false, encrypted: Bool = false, only: [Int] = [],
+    on stage: Stage, peers: [TestAddress] = [], stock: Bool = false, encrypted: Bool = false,
+    only: [Int] = [],
     dht: [TestAddress] = []
   ) {
     self.stage = stage
@@ -61,13 +62,14 @@ public final class Libtorrent: Client {
 
   /// Makes a torrent of `path`; throws if libtorrent refuses.
   public static func create(
-    _ path: String, format: TorrentFormat, pieceLength: Int, tracker: String? = nil, output: String,
-    on stage: Stage
+    _ path: String, format: TorrentFormat, pieceLength: Int, tracker: String? = nil, webSeed: String? = nil,
+    output: String, on stage: Stage
   ) async throws {
     var arguments = [
       "create", path, "--format", format.rawValue, "--piece-length", "\(pieceLength)", "--output", output,
     ]
     if let tracker { arguments += ["--tracker", tracker] }
+    if let webSeed { arguments += ["--web-seed", webSeed] }
     try await run(arguments, on: stage)
   }
 

@@ -89,7 +89,9 @@ import Testing
 
   @Test("datagrams of others are told apart")
   func others() {
-    for bytes in [Array("d1:ad2:id20:abcdefghij0123456789".utf8), [0, 0, 0, 1] + [UInt8](repeating: 7, count: 20)] {
+    for bytes in [
+      Array("d1:ad2:id20:abcdefghij0123456789".utf8), [0, 0, 0, 1] + [UInt8](repeating: 7, count: 20),
+    ] {
       let isPrefix = UTPPacket.isPrefix(bytes.rawBytes)
       #expect(!isPrefix)
     }

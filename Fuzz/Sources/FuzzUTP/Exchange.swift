@@ -119,7 +119,9 @@ struct Exchange {
     for side in 0..<2 {
       var list: [(UTPConnection, UTPConnection.Events)] = []
       sockets[side].takeReady(into: &list)
-      for (connection, events) in list where events.contains(.accepted) { connections[side].append(connection) }
+      for (connection, events) in list where events.contains(.accepted) {
+        connections[side].append(connection)
+      }
       var isDone = false
       while !isDone {
         isDone = sockets[side].fill(&batch, now: now)

@@ -34,7 +34,8 @@ extension Torrent {
 
   /// The extension messages that we take for this torrent.
   var extensionKinds: [ExtensionKind] {
-    exchangesPeers ? [.metadata, .peerExchange, .donthave] : [.metadata, .donthave]
+    let always: [ExtensionKind] = [.metadata, .donthave, .uploadOnly]
+    return exchangesPeers ? always + [.peerExchange] : always
   }
 
   func metadataAsked(_ bytes: RawSpan, by peer: PeerConnection, on loop: isolated Loop) {

@@ -23,5 +23,6 @@ enum CloseReason: String, CaseIterable, Sendable {
   case floods = "too many requests"
   case noInterest = "no use to either side"
   case readError = "connection broke"
+  case webSeedFailed = "web seed failed"
   case stalledWrite = "does not read what it asked for"
 }

@@ -54,7 +54,7 @@ extension PeerConnection {
     guard phase == .open, !rates.waitsToRead, share.allowance(now: loop.now) <= 0 else { return }
     rates.waitsToRead = true
     share.wait(self)
-    stream.watch(for: sendQueue.isEmpty ? [] : .writable)
+    if let web { web.pause() } else { stream.watch(for: sendQueue.isEmpty ? [] : .writable) }
     torrent.context.limits.arm(on: loop)
   }
 
@@ -63,6 +63,7 @@ extension PeerConnection {
     rates.waitsToRead = false
     // What it was asked for waited for us.
     lastBlock = loop.now
+    if let web { return web.resume(on: loop) }
     stream.watch(for: sendQueue.isEmpty ? .readable : [.readable, .writable])
     receive(on: loop)
   }
@@ -85,7 +86,10 @@ extension PeerConnection {
     let waited = rates
     rates = PeerRates(shares: shares)
     guard phase == .open else { return }
-    if waited.waitsToRead { stream.watch(for: sendQueue.isEmpty ? .readable : [.readable, .writable]) }
+    if waited.waitsToRead, let web { web.resume(on: loop) }
+    if waited.waitsToRead, web == nil {
+      stream.watch(for: sendQueue.isEmpty ? .readable : [.readable, .writable])
+    }
     if waited.waitsToUpload { readMore(on: loop) }
     if waited.waitsToRequest { torrent.fillRequests(self, on: loop) }
   }

@@ -10,7 +10,7 @@ extension PeerConnection {
   /// Appends messages and sees to it that they are written at the end of this wake-up: ahead of blocks that
   /// wait, or behind them if they are about these (`inOrder`).
   func send(inOrder: Bool = false, on loop: isolated Loop, _ append: (inout [UInt8]) -> Void) {
-    guard phase == .open || phase == .greeting else { return }
+    guard phase == .open || phase == .greeting, web == nil else { return }
     if inOrder { isControlInOrder = true }
     append(&control)
     scheduleFlush(on: loop)

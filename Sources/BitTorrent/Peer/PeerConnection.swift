@@ -25,6 +25,8 @@ final class PeerConnection: ReadinessHandler {
   /// Unlike a slot, never used again: names a sender after it has gone.
   let serial: UInt32
   var phase: Phase
+  /// What it stands for, if it is no peer but a place on the web.
+  var web: WebSeed?
   /// Whether we begin with a key exchange, or came to the torrent after one.
   let beginsEncrypted: Bool
   /// The key exchange, while it lasts.
@@ -132,13 +134,15 @@ final class PeerConnection: ReadinessHandler {
   var isFast: Bool { reserved.contains(.fast) }
   /// Whether hashes of v2 can be asked for and are answered (BEP 52): only where the greetings ended with the
   /// v2 hash. Who can speak v2 may still have stayed with v1, as libtorrent does when encrypted.
-  var isV2: Bool { torrent.info.version.hasV2 && wireHash != torrent.info.infoHashV1 }
+  var isV2: Bool { torrent.info.version.hasV2 && web == nil && wireHash != torrent.info.infoHashV1 }
   /// Whether it has every piece.
   var isSeed: Bool { has.isFull }
   /// Whether it wants nothing: because it has every piece, or says so (BEP 21).
   var isUploadOnly: Bool { isSeed || extensions?.isUploadOnly == true }
   /// What program it is, as far as it says.
-  var client: String { extensions?.client ?? peerID.map(ClientName.display) ?? "unknown" }
+  var client: String {
+    web.map { _ in "web seed" } ?? extensions?.client ?? peerID.map(ClientName.display) ?? "unknown"
+  }
   /// Its address for accounts: where it listens, else where it came from.
   var endpoint: Endpoint { listening ?? remote }
 

@@ -44,6 +44,8 @@ public struct SessionConfiguration: Sendable {
   public var uploadLimit: Int?
   /// How the session takes part in the DHT.
   public var dht = DHTConfiguration()
+  /// How web seeds are used (BEP 19).
+  public var webSeeds = WebSeedConfiguration()
   /// Whether what is spoken with peers is hidden (MSE).
   public var encryption = EncryptionPolicy.allow
   /// How peers on the local network are limited.

@@ -13,11 +13,14 @@ final class PeerStream {
   enum Carrier: Sendable {
     /// A connected, or still connecting, socket.
     case tcp(Int32)
+    /// Nothing: what a web seed sends comes by HTTP.
+    case web
 
     /// Our own end, as the system has it.
     var local: Endpoint? {
       switch self {
       case .tcp(let descriptor): TCP.local(descriptor)
+      case .web: nil
       }
     }
   }
@@ -46,6 +49,7 @@ final class PeerStream {
   func start(_ handler: any ReadinessHandler, for events: Readiness, on loop: isolated Loop) -> Bool {
     switch carrier {
     case .tcp(let descriptor): watcher = loop.watcher(descriptor, handler)
+    case .web: break
     }
     watcher?.watch(for: events)
     return watcher != nil
@@ -58,6 +62,7 @@ final class PeerStream {
   var isConnected: Bool {
     switch carrier {
     case .tcp(let descriptor): TCP.connectError(descriptor) == 0
+    case .web: true
     }
   }
 
@@ -66,6 +71,7 @@ final class PeerStream {
     let moved =
       switch carrier {
       case .tcp(let descriptor): unsafe apus_receive(descriptor, vectors, Int32(count))
+      case .web: 0
       }
     guard moved > 0 else { return moved == 0 ? .ended : Self.moved(moved) }
     if let incomingCipher { unsafe Self.apply(incomingCipher, to: vectors, bytes: moved) }
@@ -89,6 +95,7 @@ final class PeerStream {
   func write(_ vectors: UnsafeMutablePointer<iovec>, count: Int) -> Moved {
     switch carrier {
     case .tcp(let descriptor): Self.moved(unsafe apus_send(descriptor, vectors, Int32(count)))
+    case .web: .ended
     }
   }
 
@@ -112,6 +119,7 @@ final class PeerStream {
   static func close(_ carrier: Carrier) {
     switch carrier {
     case .tcp(let descriptor): TCP.close(descriptor)
+    case .web: break
     }
   }
 }

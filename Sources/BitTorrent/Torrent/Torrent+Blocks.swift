@@ -60,7 +60,8 @@ extension Torrent {
   /// a stream of them is an attack.
   private func unneeded(_ count: Int, from peer: PeerConnection, isOurs: Bool, on loop: isolated Loop) {
     counters.wasted += Int64(count)
-    guard !isOurs else { return }
+    // A request on the web cannot be cancelled in part.
+    guard !isOurs, peer.web == nil else { return }
     guard peer.late == 0 else {
       peer.late -= 1
       return

@@ -12,6 +12,7 @@ extension Torrent {
     guard !isStopping, state == .downloading || state == .seeding else { return }
     rechokeIfDue(on: loop)
     connectMore(on: loop)
+    useWebSeeds(on: loop)
     for announcer in announcers { announcer.tick(on: loop) }
     let isOneOfSeveral = deliverers >= Self.several
     forEachPeer { peer in
@@ -53,6 +54,7 @@ extension Torrent {
   }
 
   private func checkOpen(_ peer: PeerConnection, on loop: isolated Loop) {
+    if let web = peer.web { return web.check(on: loop) }
     let now = loop.now
     if now.seconds(since: peer.lastReceived) > 150 {
       peer.close(.idle, on: loop)
@@ -81,7 +83,7 @@ extension PeerConnection {
   /// What moved with this peer.
   var traffic: PeerTraffic {
     PeerTraffic(
-      endpoint: endpoint, client: client, downloaded: downloaded, uploaded: uploaded, isEncrypted: isEncrypted
-    )
+      endpoint: endpoint, host: web?.url.host, client: client, downloaded: downloaded, uploaded: uploaded,
+      isEncrypted: web?.url.isSecure ?? isEncrypted)
   }
 }

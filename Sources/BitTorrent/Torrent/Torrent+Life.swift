@@ -106,6 +106,7 @@ extension Torrent {
     joinDHT(on: loop)
     if isOpen { context.announceLocally(info.infoHashes) }
     connectMore(on: loop)
+    startWebSeeds(webSeedURLs, on: loop)
     readsChanged(on: loop)
     seat?.settledIn(on: loop)
   }

@@ -72,14 +72,14 @@ extension Torrent {
   }
 
   /// A connection, for which there is a permit.
-  private func makePeer(
+  func makePeer(
     _ carrier: PeerStream.Carrier, _ remote: Endpoint, isOutgoing: Bool, wireHash: InfoHash,
-    beginsEncrypted: Bool = false, on loop: isolated Loop
+    beginsEncrypted: Bool = false, serial: UInt32? = nil, on loop: isolated Loop
   ) -> PeerConnection {
     let slot = freeSlots.popLast() ?? PeerSlot(Int32(peers.count))
-    nextSerial += 1
+    if serial == nil { nextSerial += 1 }
     let peer = PeerConnection(
-      self, slot: slot, serial: nextSerial, stream: PeerStream(carrier), remote: remote,
+      self, slot: slot, serial: serial ?? nextSerial, stream: PeerStream(carrier), remote: remote,
       isOutgoing: isOutgoing,
       wireHash: wireHash, beginsEncrypted: beginsEncrypted, now: loop.now)
     if slot.index == peers.count { peers.append(peer) } else { peers[slot.index] = peer }
@@ -141,9 +141,10 @@ extension Torrent {
       suggestions.withdrawn(peer.slot)
       traffic.add(peer.traffic)
       exchangeVersion &+= 1
-      senders.left(peer)
+      if peer.web == nil { senders.left(peer) }
     }
-    note(peer, reason, on: loop)
+    if let web = peer.web { web.left(reason, on: loop) } else { note(peer, reason, on: loop) }
+    peer.web = nil
     guard !isStopping else { return }
     if wasOpen {
       fillAll(on: loop)
@@ -206,7 +207,7 @@ extension Torrent {
   private func makeRoom(for newcomer: UInt32, on loop: isolated Loop) -> Bool {
     let now = loop.now
     var all: [PeerConnection] = []
-    forEachPeer { all.append($0) }
+    forEachPeer { if $0.web == nil { all.append($0) } }
     let chosen = RoomRule.choose(
       all.map { peer in
         RoomRule.Peer(
@@ -225,6 +226,7 @@ extension Torrent {
 
   /// A peer is known to lie: closes it and refuses it from now on.
   func ban(_ serial: UInt32, _ reason: CloseReason, on loop: isolated Loop) {
+    if banWebSeed(serial, on: loop) { return }
     if let peer = connection(serial) {
       peer.close(reason, on: loop)
     } else if let endpoint = senders.endpoint(serial) {

@@ -173,6 +173,7 @@ extension Torrent {
     joinDHT(on: loop)
     forEachPeer { peer in
       peer.setInterested(false, on: loop)
+      if peer.web != nil { return peer.close(.bothComplete, on: loop) }
       if !closeIfUseless(peer, on: loop) { peer.sendUploadOnly(true, on: loop) }
     }
     rechoke(on: loop)

@@ -25,7 +25,7 @@ extension Torrent {
   ) -> Bool {
     guard peer.phase == .open, peer.isInterested, state == .downloading else { return true }
     if peer.peerIsChoking, peer.allowedFast.isEmpty { return true }
-    let depth = peer.window.depth
+    let depth = peer.web == nil ? peer.window.depth : depth(ofWebSeed: peer)
     let outstanding = picker.outstanding(peer.slot)
     var room = (isUrgent ? depth + depth / 4 + 1 : depth) - outstanding
     // Few large batches: a top-up waits until a quarter of the depth is free.
@@ -47,6 +47,10 @@ extension Torrent {
       share.spend(peer.blocksToPick.reduce(0) { $0 + geometry.length($1) })
     }
     peer.asked.add(peer.blocksToPick.count, at: loop.now)
+    if let web = peer.web {
+      web.request(peer.blocksToPick, on: loop)
+      return true
+    }
     peer.send(on: loop) { buffer in
       buffer.reserveCapacity(buffer.count + peer.blocksToPick.count * BlockRequest.frameByteCount)
       for block in peer.blocksToPick { buffer.append(request: geometry.request(block)) }
@@ -56,7 +60,9 @@ extension Torrent {
 
   private func pick(_ room: Int, for peer: PeerConnection, isUrgent: Bool, on loop: isolated Loop) {
     let allowed = peer.peerIsChoking ? peer.allowedFast : nil
-    if !isUrgent {
+    if !isUrgent, peer.web != nil {
+      pickRuns(room, for: peer, on: loop)
+    } else if !isUrgent {
       picker.pick(
         room, for: peer.slot, has: peer.has, allowedFast: allowed, suggested: peer.suggested, now: loop.now,
         into: &peer.blocksToPick)
@@ -139,6 +145,13 @@ extension Torrent {
     guard !peer.peerIsChoking else { return }
     peer.rejects += 1
     if peer.rejects > 1024 { peer.close(.noInterest, on: loop) }
+  }
+
+  /// The block, which it was asked for, will not come from the peer; the caller sees to the rest.
+  func takeBack(_ block: Block, from peer: PeerConnection) {
+    guard picker.released(block, by: peer.slot) else { return }
+    peer.rates.shares.requests?.refund(geometry.length(block))
+    _ = peer.asked.answered()
   }
 
   /// What the peer was asked for goes back to everyone.

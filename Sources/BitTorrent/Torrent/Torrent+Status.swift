@@ -13,7 +13,7 @@ extension Torrent {
       if peer.isSeed { seeds += 1 }
       let mine = peer.traffic
       guard mine.downloaded > 0 || mine.uploaded > 0 else { return }
-      if let index = moved.firstIndex(where: { $0.endpoint == mine.endpoint }) {
+      if let index = moved.firstIndex(where: { $0.isSame(as: mine) }) {
         moved[index].downloaded += mine.downloaded
         moved[index].uploaded += mine.uploaded
       } else {
@@ -28,6 +28,7 @@ extension Torrent {
       downloaded: counters.downloaded, uploaded: counters.uploaded, wasted: counters.wasted,
       failedPieces: counters.failedPieces, checkedPieces: counters.checkedPieces, leaves: counters.leaves,
       downRate: down.rate(now: now), upRate: up.rate(now: now), peers: open, seeds: seeds,
-      trackerMessage: trackerMessage, peerTraffic: moved, endedConnections: counters.closesInWords)
+      trackerMessage: trackerMessage, webSeedMessage: webSeedMessage, peerTraffic: moved,
+      endedConnections: counters.closesInWords)
   }
 }

@@ -23,6 +23,7 @@ final class Torrent: DeferredWork {
   let geometry: PieceGeometry
   let journal: ResumeJournal
   let trackers: [[String]]
+  let webSeedURLs: [String]
   var layers: PieceLayers
   /// Ports that we listen on, for trackers and peers; 0 if on none.
   let listeningPort: UInt16
@@ -65,6 +66,7 @@ final class Torrent: DeferredWork {
   var cancels: [Assignment] = []
   var random = SystemRandomNumberGenerator()
   var senders = SenderBook()
+  var webSeeds: [WebSeed] = []
   /// Goes up whenever there is something new to tell peers of each other.
   var exchangeVersion: UInt32 = 1
 
@@ -88,6 +90,7 @@ final class Torrent: DeferredWork {
   /// Slots a second ago.
   var lastSlots = 0
   var trackerMessage: String?
+  var webSeedMessage: String?
   var traffic = TrafficLog()
   var lastSecond: Instant
   var lastRechoke = Instant(nanoseconds: 0)
@@ -116,6 +119,7 @@ final class Torrent: DeferredWork {
       pieceLength: metainfo.info.pieceLength, random: SeededGenerator(seed: UInt64.random(in: 0 ... .max)))
     suggestions = Suggestions(random: SeededGenerator(seed: UInt64.random(in: 0 ... .max)))
     trackers = metainfo.trackers
+    webSeedURLs = metainfo.webSeeds
     priorities = options.priorities
     isSequential = options.isSequential
     selection = FileSelection(metainfo.info, priorities: options.priorities)

@@ -32,7 +32,7 @@ struct TrafficLog {
   /// Adds up what moved with a peer that leaves.
   mutating func add(_ traffic: PeerTraffic) {
     guard traffic.downloaded > 0 || traffic.uploaded > 0 else { return }
-    if let index = gone.firstIndex(where: { $0.endpoint == traffic.endpoint }) {
+    if let index = gone.firstIndex(where: { $0.isSame(as: traffic) }) {
       gone[index].downloaded += traffic.downloaded
       gone[index].uploaded += traffic.uploaded
     } else if gone.count < Self.limit {

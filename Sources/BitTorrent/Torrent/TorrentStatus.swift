@@ -19,14 +19,19 @@ public enum TorrentState: Sendable, Equatable {
 public struct PeerTraffic: Sendable, Equatable {
   /// The peer's address; its listening one where it is known.
   public var endpoint: Endpoint
+  /// For a web seed the host, and port, of its URL; `nil` for peers. A web seed has no `endpoint`.
+  public var host: String?
   /// Its program, as far as it says.
   public var client: String
   /// Payload bytes that came from it.
   public var downloaded: Int64
   /// Payload bytes that went to it.
   public var uploaded: Int64
-  /// Whether all that was spoken was encrypted (MSE with RC4).
+  /// Whether all that was spoken was encrypted (MSE with RC4; for a web seed TLS).
   public var isEncrypted: Bool
+
+  /// Whether both are about the same peer.
+  func isSame(as other: PeerTraffic) -> Bool { endpoint == other.endpoint && host == other.host }
 }
 
 /// What was done with leaf hashes of v2 (BEP 52) since a torrent was added.
@@ -77,12 +82,14 @@ public struct TorrentStatus: Sendable {
   public var downRate: Double
   /// Bytes a second going out.
   public var upRate: Double
-  /// Connections that are open.
+  /// Connections that are open, web seeds in use included.
   public var peers: Int
   /// Of those, peers that are complete.
   public var seeds: Int
   /// What the tracker said last, if it was not well.
   public var trackerMessage: String?
+  /// Which web seed could not be used last, and why.
+  public var webSeedMessage: String?
   /// Peers that payload was exchanged with.
   public var peerTraffic: [PeerTraffic]
   /// How many connections ended for which reason, in words.

@@ -44,7 +44,8 @@ public struct PacketBatch: ~Copyable {
   func hasRoom(_ count: Int) -> Bool { datagrams.count < limit && used + count <= capacity }
 
   /// Room for a datagram of `count` bytes, which the caller fills; there is room.
-  mutating func add(_ count: Int, to destination: Endpoint, isProbe: Bool = false) -> UnsafeMutableRawBufferPointer
+  mutating func add(_ count: Int, to destination: Endpoint, isProbe: Bool = false)
+    -> UnsafeMutableRawBufferPointer
   {
     precondition(hasRoom(count))
     let range = used..<used + count

@@ -127,7 +127,8 @@ enum Padding {
   static func write(to room: UnsafeMutableRawBufferPointer, _ count: Int) {
     var offset = UTPHeader.byteCount
     let end = offset + count
-    unsafe UnsafeMutableRawBufferPointer(rebasing: room[offset..<end]).initializeMemory(as: UInt8.self, repeating: 0)
+    unsafe UnsafeMutableRawBufferPointer(rebasing: room[offset..<end]).initializeMemory(
+      as: UInt8.self, repeating: 0)
     while offset < end {
       var size = min(end - offset, mostBytes)
       // No single byte may be left over.

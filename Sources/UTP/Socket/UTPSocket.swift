@@ -130,7 +130,8 @@ public final class UTPSocket {
     for step: UInt16 in 1...Self.firstPackets {
       let first = firstSequence(remote, id: id, sequence: header.sequence &- step)
       guard header.acknowledged == first &- 1 else { continue }
-      return accept(remote, receiveID: header.connectionID, first, received: header.sequence &- step, now: now)
+      return accept(
+        remote, receiveID: header.connectionID, first, received: header.sequence &- step, now: now)
     }
     return nil
   }

@@ -23,6 +23,9 @@ struct NetworkOptions: Sendable {
         help: """
           Whether what is spoken with peers is hidden: off, allow (where they ask for it), prefer, or require.
           """),
+      .flag(
+        \.usesWebSeeds, "--no-web-seeds", sets: false,
+        help: "Download from peers only, not from the web servers that a torrent or magnet link names."),
       .flag(\.usesDHT, "--no-dht", sets: false, help: "Neither look for peers nor be found in the DHT."),
       .flag(\.noPeerExchange, "--no-pex", help: "Exchange no peers with peers."),
       .flag(\.noLocalDiscovery, "--no-lsd", help: "Seek no peers on the local network."),
@@ -32,6 +35,7 @@ struct NetworkOptions: Sendable {
   var limitDown: ByteCount?
   var limitUp: ByteCount?
   var encryption = EncryptionPolicy.allow
+  var usesWebSeeds = true
   var usesDHT = true
   var dht = DHTEntry()
   var noPeerExchange = false
@@ -58,6 +62,7 @@ struct NetworkOptions: Sendable {
     configuration.downloadLimit = limitDown.map { Int($0.bytes) }
     configuration.uploadLimit = limitUp.map { Int($0.bytes) }
     configuration.encryption = encryption
+    configuration.webSeeds.isEnabled = usesWebSeeds
     configuration.dht = dht.configuration(listen: listen, isEnabled: usesDHT)
     configuration.peerExchange = !noPeerExchange
     configuration.localDiscovery = !noLocalDiscovery

@@ -50,6 +50,10 @@ enum SwarmEvent {
     .object(head("tracker", status) + [member("message", .string(message))])
   }
 
+  static func webSeed(_ status: TorrentStatus, message: String) -> JSONValue {
+    .object(head("web_seed", status) + [member("message", .string(message))])
+  }
+
   /// The word for what a torrent is doing.
   static func state(_ status: TorrentStatus) -> String {
     switch status.state {
@@ -101,7 +105,7 @@ enum SwarmEvent {
 
   private static func traffic(_ peer: PeerTraffic) -> JSONValue {
     [
-      "address": .string(peer.endpoint.description), "client": .string(peer.client),
+      "address": .string(peer.host ?? peer.endpoint.description), "client": .string(peer.client),
       "downloaded": .integer(peer.downloaded), "uploaded": .integer(peer.uploaded),
       "encrypted": .bool(peer.isEncrypted),
     ]

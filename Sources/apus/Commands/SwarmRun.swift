@@ -36,6 +36,7 @@ struct SwarmRun {
     var fault: String?
     var retryAt: Instant?
     var trackerMessage: String?
+    var webSeedMessage: String?
     var told: JSONValue?
     var toldState: String?
     var isDone = false
@@ -127,6 +128,11 @@ struct SwarmRun {
       if !settings.quiet, !settings.json { scene.console.note("\(status.name): \(message)") }
     }
     entries[index].trackerMessage = status.trackerMessage
+    if let message = status.webSeedMessage, message != entries[index].webSeedMessage {
+      if settings.json { scene.console.event(SwarmEvent.webSeed(status, message: message)) }
+      if !settings.quiet, !settings.json { scene.console.note("\(status.name): web seed \(message)") }
+    }
+    entries[index].webSeedMessage = status.webSeedMessage
     if !entries[index].isKnown { await learn(index) }
     switch status.state {
     case .stopped(let reason): await fault(index, status, reason, now)

@@ -77,10 +77,11 @@ import Testing
   }
 
   @Test func itCanBeLeftOut() async throws {
-    let isLeftOut = try await !meets({
-      $0.peerExchange = false
-      $0.dht.isEnabled = false
-    }, within: 3)
+    let isLeftOut = try await !meets(
+      {
+        $0.peerExchange = false
+        $0.dht.isEnabled = false
+      }, within: 3)
     #expect(isLeftOut)
   }
 
