@@ -168,7 +168,8 @@ struct DHTTests {
       #expect(sample.split(separator: "\n").count == 1)
       let scrape = try await ApusClient.succeed(
         ["dht", "peers", scene.path, "--scrape", "--json"] + entering, on: stage)
-      #expect(scrape.contains(#""seeds":1"#) || scrape.contains(#""seeds":2"#), "\(scrape)")
+      // The filters themselves are longer than what our nodes send to who cannot prove its address.
+      #expect(scrape.contains("\(second.address)") && scrape.contains(#""seeds":"#), "\(scrape)")
       let nobody = try await ApusClient.run(
         ["dht", "ping", "\(TestNetwork.address())", "--timeout", "1s"] + listen, on: stage)
       #expect(nobody.status == .exited(1))

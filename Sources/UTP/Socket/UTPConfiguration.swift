@@ -10,8 +10,9 @@ public struct UTPConfiguration: Sendable {
   public var sendLimit = 8 << 20
   /// Bytes of packets that wait for others, in all connections, whose memory is kept for the next ones.
   public var spareBytes = 4 << 20
-  /// What the interface takes in one packet, headers of IP and UDP included, and what the loopback one does.
+  /// What the interface takes in one packet, headers of IP and UDP included.
   public var interfaceMTU = 1500
+  /// The same of the loopback interface.
   public var loopbackMTU = 65_536
 
   /// The defaults.
