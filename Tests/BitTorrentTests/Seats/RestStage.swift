@@ -89,7 +89,8 @@ extension Session {
   }
 
   /// Waits until no torrent is awake, none waits to be read, and all of them are complete.
-  func waitForRest(within seconds: Double = 20) async throws {
+  /// Long, because a port of a peer that has left may be taken by somebody who says nothing for ten seconds.
+  func waitForRest(within seconds: Double = 45) async throws {
     let end = ContinuousClock.now + .seconds(seconds)
     while true {
       var waiting = 0
