@@ -55,7 +55,9 @@ import Testing
     #expect(a.socket.connectionCount == 0 && b.socket.connectionCount == 0)
   }
 
-  @Test("a drifting clock does not look like a queue", arguments: [(21, 0.0005), (22, -0.0005)] as [(UInt64, Double)])
+  @Test(
+    "a drifting clock does not look like a queue",
+    arguments: [(21, 0.0005), (22, -0.0005)] as [(UInt64, Double)])
   func drifts(seed: UInt64, skew: Double) {
     let network = Network(seed: seed, rate: 10)
     let (a, b) = (network.host(side: 0), network.host(side: 1, skew: skew))

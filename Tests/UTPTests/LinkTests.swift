@@ -54,7 +54,8 @@ import Testing
     print("after: \(after)")
   }
 
-  @Test("two streams share alike, also when one comes later", arguments: [(6, 0), (7, 10)] as [(UInt64, Double)])
+  @Test(
+    "two streams share alike, also when one comes later", arguments: [(6, 0), (7, 10)] as [(UInt64, Double)])
   func shares(seed: UInt64, later: Double) {
     let network = Network(seed: seed, rate: 20)
     let hosts = (0..<4).map { network.host(side: $0 % 2) }

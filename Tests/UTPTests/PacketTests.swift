@@ -25,6 +25,13 @@ import Testing
         acknowledged: 5), 22..<26, 26..<26
     ),
     (
+      // As libtorrent has it: only as many bytes of bits as it needs.
+      "21012f8a" + "00000001" + "00000002" + "00000003" + "00040005" + "0001" + "3f",
+      UTPHeader(
+        type: .state, connectionID: 0x2f8a, timestamp: 1, difference: 2, window: 3, sequence: 4,
+        acknowledged: 5), 22..<23, 23..<23
+    ),
+    (
       // An unknown extension in front of the selective acknowledgement.
       "11022f8a" + "00000001" + "00000002" + "00000003" + "00040005" + "0103616263" + "000400000001",
       UTPHeader(
@@ -61,11 +68,9 @@ import Testing
       "", "41002f8a" + "00112233" + "00000000" + "00100000" + "000100",
       "42002f8a" + "00112233" + "00000000" + "00100000" + "00010000",
       "51002f8a" + "00112233" + "00000000" + "00100000" + "00010000",
-      // Extensions that end too early, or whose bits do not come in fours.
+      // Extensions that end too early.
       "21012f8a" + "00000001" + "00000002" + "00000003" + "00040005",
       "21012f8a" + "00000001" + "00000002" + "00000003" + "00040005" + "0004" + "010000",
-      "21012f8a" + "00000001" + "00000002" + "00000003" + "00040005" + "0003" + "010000",
-      "21012f8a" + "00000001" + "00000002" + "00000003" + "00040005" + "0000",
     ])
   func refuses(text: String) throws {
     let bytes = try #require([UInt8](hexadecimal: text))
@@ -89,7 +94,9 @@ import Testing
 
   @Test("datagrams of others are told apart")
   func others() {
-    for bytes in [Array("d1:ad2:id20:abcdefghij0123456789".utf8), [0, 0, 0, 1] + [UInt8](repeating: 7, count: 20)] {
+    for bytes in [
+      Array("d1:ad2:id20:abcdefghij0123456789".utf8), [0, 0, 0, 1] + [UInt8](repeating: 7, count: 20),
+    ] {
       let isPrefix = UTPPacket.isPrefix(bytes.rawBytes)
       #expect(!isPrefix)
     }

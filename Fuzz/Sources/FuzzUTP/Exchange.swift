@@ -5,7 +5,7 @@ import UTP
 
 /// Two sockets, the packets between them, and somebody who loses, repeats, damages and invents some. What
 /// arrives is the start of what was sent as long as nothing was damaged or invented; memory stays bounded.
-struct Exchange {
+struct Exchange: ~Copyable {
   private let sockets: [UTPSocket]
   private let endpoints = (0..<2).map { Endpoint(IPAddress(v4: 0x0a00_0001 + UInt32($0)), port: 6881) }
   private var connections: [[UTPConnection]] = [[], []]
@@ -119,7 +119,9 @@ struct Exchange {
     for side in 0..<2 {
       var list: [(UTPConnection, UTPConnection.Events)] = []
       sockets[side].takeReady(into: &list)
-      for (connection, events) in list where events.contains(.accepted) { connections[side].append(connection) }
+      for (connection, events) in list where events.contains(.accepted) {
+        connections[side].append(connection)
+      }
       var isDone = false
       while !isDone {
         isDone = sockets[side].fill(&batch, now: now)

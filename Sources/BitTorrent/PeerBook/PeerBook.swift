@@ -17,12 +17,16 @@ struct PeerBook {
     var isInUse = false
     /// Learnt from the swarm of the v2 info-hash only: greeted with that hash (BEP 52).
     var isV2Only: Bool
+    /// What the last connection ran over; forgotten when one fails.
+    var transport: PeerTransport?
   }
 
   /// Whom to connect to, and with which info-hash to greet.
   struct Candidate: Equatable {
     let endpoint: Endpoint
     let isV2Only: Bool
+    /// What worked the last time; else all is to be tried.
+    var transport: PeerTransport?
   }
 
   private var entries: [Endpoint: Entry] = [:]
@@ -70,7 +74,8 @@ struct PeerBook {
     }
     guard let best else { return nil }
     entries[best.endpoint]?.isInUse = true
-    return Candidate(endpoint: best.endpoint, isV2Only: best.entry.isV2Only)
+    return Candidate(
+      endpoint: best.endpoint, isV2Only: best.entry.isV2Only, transport: best.entry.transport)
   }
 
   /// An incoming peer is at `endpoint` (its listening one, where that is known).
@@ -80,6 +85,11 @@ struct PeerBook {
     entries[endpoint]?.failures = 0
   }
 
+  /// A connection that we opened works over that.
+  mutating func worked(_ endpoint: Endpoint, over transport: PeerTransport) {
+    entries[endpoint]?.transport = transport
+  }
+
   /// A connection ended after it had been open. `wasUseful` tells whether payload moved.
   mutating func disconnected(
     _ endpoint: Endpoint, wasUseful: Bool, now: Instant, using random: inout some RandomNumberGenerator
@@ -87,6 +97,7 @@ struct PeerBook {
     guard var entry = entries[endpoint] else { return }
     entry.isInUse = false
     entry.failures = wasUseful ? 0 : entry.failures + 1
+    if !wasUseful { entry.transport = nil }
     entry.notBefore = now + Self.delay(failures: entry.failures, using: &random)
     entries[endpoint] = entry
   }

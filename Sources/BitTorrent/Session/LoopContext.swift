@@ -30,6 +30,8 @@ final class LoopContext: DeferredWork {
   /// What we call ourselves, and the port that we are at, for trackers and peers; 0 if at none.
   let peerID: PeerID
   let listeningPort: UInt16
+  /// uTP beside each listener; only on the loop of the session's UDP sockets.
+  var utp: [UTPPort] = []
   /// Connections of all torrents, half-open ones and those that wait for their torrent included.
   var connections = 0
   /// Torrents that are awake: those that the clock ticks for.

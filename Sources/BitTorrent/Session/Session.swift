@@ -54,14 +54,25 @@ public final class Session: Sendable {
     let registry = registry
     listeners = await first.perform { loop in
       sockets.map { pair in
-        let listener = Listener(descriptor: pair.stream, bound: pair.bound, registry: registry)
+        // Without TCP its port stays taken until here, so that nobody else is found at ours.
+        if !configuration.usesTCP { TCP.close(pair.stream) }
+        let listener = Listener(
+          descriptor: configuration.usesTCP ? pair.stream : nil, bound: pair.bound, registry: registry)
         listener.start(on: loop)
         return Confined(listener, on: loop)
       }
     }
+    let (listeners, context) = (listeners, loops[0])
     ports = await first.perform { loop in
-      sockets.map { pair in
-        let port = DatagramPort(UDPSocket(pair.datagrams, bound: pair.bound))
+      zip(sockets, listeners).map { pair, listener in
+        let port = DatagramPort(
+          UDPSocket(pair.datagrams, bound: pair.bound, datagramSize: UTPPort.largestDatagram))
+        if configuration.usesUTP {
+          let utp = UTPPort(port, on: loop) { carrier, remote, loop in
+            listener.value(on: loop).welcome(carrier, from: remote, on: loop)
+          }
+          context.value(on: loop).utp.append(utp)
+        }
         _ = port.start(on: loop)
         return Confined(port, on: loop)
       }
@@ -132,7 +143,6 @@ public final class Session: Sendable {
     for listener in listeners {
       await listener.loop.perform { loop in listener.value(on: loop).stop() }
     }
-    for port in ports { await port.loop.perform { loop in port.value(on: loop).close(on: loop) } }
     let seats = registry.removeAll()
     await withTaskGroup { group in
       for context in loops {
@@ -148,6 +158,11 @@ public final class Session: Sendable {
       }
     }
     disk.stop()
+    // Last of all: over them peers and trackers are told that we go.
+    await loops[0].loop.perform { loop in
+      for utp in loops[0].value(on: loop).utp { utp.close(on: loop) }
+      for port in ports { port.value(on: loop).close(on: loop) }
+    }
     for context in loops {
       await context.loop.perform { loop in context.value(on: loop).close(on: loop) }
       context.loop.stop()

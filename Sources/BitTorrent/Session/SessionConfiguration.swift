@@ -30,6 +30,10 @@ public struct SessionConfiguration: Sendable {
   public var uploadLimit: Int?
   /// How peers on the local network are limited.
   public var localPeers = LocalPeers.limited
+  /// Whether peers are reached, and awaited, over TCP.
+  public var usesTCP = true
+  /// Whether peers are reached, and awaited, over uTP (BEP 29).
+  public var usesUTP = true
   /// What peers are told that this is (BEP 10 `v`).
   public var clientName = "Apus 0.1.0"
   /// The start of the peer id (BEP 20).

@@ -65,6 +65,8 @@ extension PeerConnection {
 
   /// What moved with this peer.
   var traffic: PeerTraffic {
-    PeerTraffic(endpoint: endpoint, client: client, downloaded: downloaded, uploaded: uploaded)
+    PeerTraffic(
+      endpoint: endpoint, transport: stream.transport, client: client, downloaded: downloaded,
+      uploaded: uploaded)
   }
 }

@@ -31,15 +31,32 @@ extension Torrent {
   }
 
   private func connect(_ candidate: PeerBook.Candidate, on loop: isolated Loop) {
-    let source = context.configuration.listen.first { $0.address.isV4 == candidate.endpoint.address.isV4 }
-    guard let descriptor = try? TCP.connect(to: candidate.endpoint, from: source?.address) else {
+    guard let carrier = carrier(to: candidate, on: loop) else {
       book.failed(candidate.endpoint, now: loop.now, using: &random)
       return
     }
     let hash = candidate.isV2Only ? upgradedHash ?? info.infoHash : info.infoHash
-    let peer = makePeer(.tcp(descriptor), candidate.endpoint, isOutgoing: true, wireHash: hash, on: loop)
+    let peer = makePeer(carrier, candidate.endpoint, isOutgoing: true, wireHash: hash, on: loop)
     connecting += 1
     if !peer.start(on: loop) { peer.close(.connectFailed, on: loop) }
+  }
+
+  /// Starts to connect: over what worked the last time, or else over all that there is.
+  private func carrier(to candidate: PeerBook.Candidate, on loop: isolated Loop) -> PeerStream.Carrier? {
+    let remote = candidate.endpoint
+    let port = context.utp.first { $0.bound.address.isV4 == remote.address.isV4 }
+    let usesTCP = context.configuration.usesTCP
+    var stream: Confined<UTPStream>?
+    if let port, !usesTCP || candidate.transport != .tcp {
+      stream = port.connect(to: remote).map { Confined($0, on: loop) }
+    }
+    guard usesTCP, stream == nil || candidate.transport != .utp else { return stream.map { .utp($0) } }
+    let source = context.configuration.listen.first { $0.address.isV4 == remote.address.isV4 }
+    guard let descriptor = try? TCP.connect(to: remote, from: source?.address) else {
+      return stream.map { .utp($0) }
+    }
+    guard let stream else { return .tcp(descriptor) }
+    return .race(tcp: descriptor, utp: stream)
   }
 
   /// A connection from outside, its handshake read.
@@ -89,7 +106,10 @@ extension Torrent {
     }
     picker.join(peer.slot, has: peer.has)
     choker.joined(peer.slot, now: loop.now)
-    if peer.isOutgoing { book.connected(peer.remote) }
+    if peer.isOutgoing {
+      book.connected(peer.remote)
+      book.worked(peer.remote, over: peer.stream.transport)
+    }
     return true
   }
 

@@ -17,6 +17,8 @@ public enum TorrentState: Sendable, Equatable {
 public struct PeerTraffic: Sendable, Equatable {
   /// The peer's address; its listening one where it is known.
   public var endpoint: Endpoint
+  /// What carried it, the last time.
+  public var transport: PeerTransport
   /// Its program, as far as it says.
   public var client: String
   /// Payload bytes that came from it.

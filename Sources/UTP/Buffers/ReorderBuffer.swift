@@ -41,7 +41,8 @@ struct ReorderBuffer {
 
   /// Keeps a packet that is not here; `acknowledged` is the last that came in order.
   mutating func insert(
-    _ sequence: UInt16, _ payload: UnsafeRawBufferPointer, after acknowledged: UInt16, _ pool: inout BufferPool
+    _ sequence: UInt16, _ payload: UnsafeRawBufferPointer, after acknowledged: UInt16,
+    _ pool: inout BufferPool
   ) {
     let ahead = distance(sequence, from: acknowledged)
     if ahead > slots.count { grow(ahead, after: acknowledged) }

@@ -1,3 +1,5 @@
+import Addresses
+
 // What leaves: packets that were lost, then new ones, then an acknowledgement if none of them carried it.
 extension UTPConnection {
   /// Writes the packets that may leave now. False if the batch had no room for all of them.
@@ -22,7 +24,7 @@ extension UTPConnection {
         isWindowLimited = true
         return true
       }
-      guard batch.hasRoom(length + UTPHeader.byteCount) else { return false }
+      guard batch.hasRoom(length + UTPHeader.byteCount + LargestDatagram.byteCount) else { return false }
       firstToResend += 1
       transmit(sequence, &batch, now: now)
     }
@@ -53,7 +55,9 @@ extension UTPConnection {
       // Sizes are tried out in the middle of a stream, where a loss is noticed at once.
       var probe = 0
       if let size = mtu.probe, waiting > 4 * packetSize, flight > 0, flight + size <= window { probe = size }
-      guard batch.hasRoom(max(length + UTPHeader.byteCount, probe)) else { return false }
+      guard batch.hasRoom(max(length + UTPHeader.byteCount + LargestDatagram.byteCount, probe)) else {
+        return false
+      }
       mayAsk = false
       askAt = .max
       append(length, probe: probe, &batch, now: now)
@@ -93,13 +97,22 @@ extension UTPConnection {
     let packet = sent[sequence]
     let length = Int(packet.length)
     let isProbe = packet.probe > 0 && packet.transmissions == 0
-    let padding = isProbe ? Int(packet.probe) - length - UTPHeader.byteCount : 0
+    // What leaves before the peer is known to have heard it.
+    let tellsLargest =
+      phase == .connecting
+      || isOutgoing && outgoingStart == 0 && !isProbe && length + LargestDatagram.byteCount <= packetSize
+    let padding =
+      isProbe
+      ? Int(packet.probe) - length - UTPHeader.byteCount : tellsLargest ? LargestDatagram.byteCount : 0
     let room = unsafe batch.add(
       UTPHeader.byteCount + padding + length, to: remote, isProbe: isProbe)
     let type: UTPPacketType = phase == .connecting ? .syn : packet.isFIN ? .fin : .data
     unsafe header(type, sequence: sequence, now: now).write(
-      to: room, extension: isProbe ? Padding.number : 0)
+      to: room, extension: isProbe ? Padding.number : tellsLargest ? LargestDatagram.number : 0)
     if isProbe { unsafe Padding.write(to: room, padding) }
+    if tellsLargest {
+      unsafe LargestDatagram.write(socket.configuration.largestDatagram(to: remote.address), to: room)
+    }
     if length > 0, let start = room.baseAddress {
       unsafe outgoing.copy(
         length, at: Int(packet.position - outgoingStart), to: start + UTPHeader.byteCount + padding)

@@ -139,7 +139,10 @@ public final class UTPConnection {
     self.received = received
     phase = isOutgoing ? .connecting : .open
     sent = SentPackets(next: sequence)
-    mtu = PathMTU(most: socket.configuration.largestDatagram(to: remote.address))
+    mtu = PathMTU(
+      most: min(
+        socket.configuration.largestDatagram(to: remote.address),
+        UTPConfiguration.usualDatagram(to: remote.address)))
     ledbat = Ledbat(packet: PathMTU.usual - UTPHeader.byteCount, jitter: UInt64(sendID) &* 40_503)
     // What is known before the peer has told.
     remoteWindow = 64 << 10

@@ -69,6 +69,8 @@ public struct UTPPacket: Equatable, Sendable {
   /// The bits of the selective acknowledgement, empty if there is none. The first bit, the lowest of the
   /// first byte, is for the packet `acknowledged + 2`.
   public var selective: Range<Int>
+  /// Bytes of the largest datagram that the sender takes, if it says so.
+  public var largestDatagram: UInt32?
   /// The piece of the stream.
   public var payload: Range<Int>
 
@@ -91,8 +93,10 @@ public struct UTPPacket: Equatable, Sendable {
       let content = offset + 2..<offset + 2 + Int(bytes.byte(at: offset + 1))
       guard content.upperBound <= bytes.byteCount else { return nil }
       if next == SelectiveAcknowledgement.number {
-        guard !content.isEmpty, content.count % 4 == 0 else { return nil }
+        // Four at a time, says the BEP; libtorrent sends as many as it needs.
         selective = content
+      } else if next == LargestDatagram.number, content.count == 4 {
+        largestDatagram = bytes.bigEndian(UInt32.self, at: content.lowerBound)
       }
       next = bytes.byte(at: offset)
       offset = content.upperBound
@@ -116,6 +120,21 @@ enum SelectiveAcknowledgement {
   static let mostBytes = 128
 }
 
+/// An extension of ours, which others pass over: how large datagrams its sender takes. Programs that do not say
+/// take what Ethernet carries; libtorrent cuts off what is longer, without noticing.
+enum LargestDatagram {
+  static let number: UInt8 = 0xa9
+  static let byteCount = 6
+
+  /// Writes the extension, the last one, behind the header.
+  static func write(_ value: Int, to room: UnsafeMutableRawBufferPointer) {
+    unsafe room[UTPHeader.byteCount] = 0
+    unsafe room[UTPHeader.byteCount + 1] = 4
+    unsafe room.storeBytes(
+      of: UInt32(clamping: value).bigEndian, toByteOffset: UTPHeader.byteCount + 2, as: UInt32.self)
+  }
+}
+
 /// Extensions that mean nothing and are passed over: they make a packet larger, to try out whether the path takes
 /// it. If not, what it carried leaves again without them.
 enum Padding {
@@ -127,7 +146,8 @@ enum Padding {
   static func write(to room: UnsafeMutableRawBufferPointer, _ count: Int) {
     var offset = UTPHeader.byteCount
     let end = offset + count
-    unsafe UnsafeMutableRawBufferPointer(rebasing: room[offset..<end]).initializeMemory(as: UInt8.self, repeating: 0)
+    unsafe UnsafeMutableRawBufferPointer(rebasing: room[offset..<end]).initializeMemory(
+      as: UInt8.self, repeating: 0)
     while offset < end {
       var size = min(end - offset, mostBytes)
       // No single byte may be left over.

@@ -36,6 +36,8 @@ struct Download: RunnableCommand {
     .option(
       \.limitUp, "--limit-up", value: "rate",
       help: "Send at most so many bytes a second, such as 500K or 10M; all torrents together."),
+    .flag(\.noTCP, "--no-tcp", help: "Reach and await peers over uTP only."),
+    .flag(\.noUTP, "--no-utp", help: "Reach and await peers over TCP only."),
     .option(
       \.retry, "--retry", value: "time",
       help: "When a fault stops a torrent (disk full, folder gone), try again at this interval."),
@@ -54,6 +56,8 @@ struct Download: RunnableCommand {
   var seedTime: TimeSpan?
   var limitDown: ByteCount?
   var limitUp: ByteCount?
+  var noTCP = false
+  var noUTP = false
   var retry: TimeSpan?
   var eventInterval = TimeSpan(seconds: 1)
   var json = false
@@ -62,6 +66,7 @@ struct Download: RunnableCommand {
 
   func validate() throws(UsageProblem) {
     try Listening.check(down: limitDown, up: limitUp)
+    try Listening.check(noTCP: noTCP, noUTP: noUTP)
     if let retry, retry.seconds < 1 { throw UsageProblem("--retry: the shortest interval is 1s") }
   }
 
@@ -75,7 +80,8 @@ struct Download: RunnableCommand {
       torrents.append((metainfo, options))
     }
     try FileSystem.makeFolder(directory)
-    let session = try await Listening.session(at: listen, down: limitDown, up: limitUp)
+    let session = try await Listening.session(
+      at: listen, down: limitDown, up: limitUp, tcp: !noTCP, utp: !noUTP)
     let goal = SwarmRun.Goal.complete(ratio: seedRatio, seconds: seedTime?.seconds)
     let settings = SwarmRun.Settings(
       goal: goal, json: json, quiet: quiet, eventInterval: eventInterval.seconds, retry: retry?.seconds)

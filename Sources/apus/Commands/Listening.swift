@@ -17,12 +17,19 @@ enum Listening {
     }
   }
 
+  /// Refuses settings with which no peer could be reached.
+  static func check(noTCP: Bool, noUTP: Bool) throws(UsageProblem) {
+    if noTCP, noUTP { throw UsageProblem("--no-tcp and --no-utp: no way to any peer is left") }
+  }
+
   /// Starts a session at the addresses given; without any, at all addresses of the machine and the first
   /// usual port that is free, or else any. `down` and `up` limit its rates, in bytes a second.
-  static func session(at endpoints: [Endpoint], down: ByteCount? = nil, up: ByteCount? = nil)
-    async throws(Failure) -> Session
-  {
+  static func session(
+    at endpoints: [Endpoint], down: ByteCount? = nil, up: ByteCount? = nil, tcp: Bool = true, utp: Bool = true
+  ) async throws(Failure) -> Session {
     var configuration = SessionConfiguration()
+    configuration.usesTCP = tcp
+    configuration.usesUTP = utp
     configuration.downloadLimit = down.map { Int($0.bytes) }
     configuration.uploadLimit = up.map { Int($0.bytes) }
     configuration.diskThreads = max(2, Process.processors)

@@ -29,6 +29,8 @@ struct Seed: RunnableCommand {
     .option(
       \.limitUp, "--limit-up", value: "rate",
       help: "Send at most so many bytes a second, such as 500K or 10M; all torrents together."),
+    .flag(\.noTCP, "--no-tcp", help: "Reach and await peers over uTP only."),
+    .flag(\.noUTP, "--no-utp", help: "Reach and await peers over TCP only."),
     .option(
       \.retry, "--retry", value: "time",
       help: "When a fault stops a torrent (disk error, folder gone), try again at this interval."),
@@ -45,6 +47,8 @@ struct Seed: RunnableCommand {
   var peers: [Endpoint] = []
   var limitDown: ByteCount?
   var limitUp: ByteCount?
+  var noTCP = false
+  var noUTP = false
   var retry: TimeSpan?
   var eventInterval = TimeSpan(seconds: 1)
   var json = false
@@ -54,6 +58,7 @@ struct Seed: RunnableCommand {
   func validate() throws(UsageProblem) {
     if files.isEmpty, torrents == nil { throw UsageProblem("give a .torrent file, or --torrents <folder>") }
     try Listening.check(down: limitDown, up: limitUp)
+    try Listening.check(noTCP: noTCP, noUTP: noUTP)
     if let retry, retry.seconds < 1 { throw UsageProblem("--retry: the shortest interval is 1s") }
   }
 
@@ -67,7 +72,8 @@ struct Seed: RunnableCommand {
     if sources.count > SeedMany.threshold, !json { return try await seedMany(sources, scene) }
     var loaded: [Metainfo] = []
     for source in sources { loaded.append(try Self.load(source, directory)) }
-    let session = try await Listening.session(at: listen, down: limitDown, up: limitUp)
+    let session = try await Listening.session(
+      at: listen, down: limitDown, up: limitUp, tcp: !noTCP, utp: !noUTP)
     let settings = SwarmRun.Settings(
       goal: .none, json: json, quiet: quiet, eventInterval: eventInterval.seconds, retry: retry?.seconds)
     var run = SwarmRun(session, settings, scene)
@@ -87,7 +93,8 @@ struct Seed: RunnableCommand {
     let batch = TorrentBatch(count: sources.count, options: options) { number in
       try Self.load(sources[number], directory)
     }
-    let session = try await Listening.session(at: listen, down: limitDown, up: limitUp)
+    let session = try await Listening.session(
+      at: listen, down: limitDown, up: limitUp, tcp: !noTCP, utp: !noUTP)
     var run = SeedMany(session, retry: retry?.seconds, quiet: quiet, scene)
     try await run.add(batch)
     return await run.run()

@@ -93,7 +93,8 @@ enum SwarmEvent {
 
   private static func traffic(_ peer: PeerTraffic) -> JSONValue {
     [
-      "address": .string(peer.endpoint.description), "client": .string(peer.client),
+      "address": .string(peer.endpoint.description), "transport": .string(peer.transport.rawValue),
+      "client": .string(peer.client),
       "downloaded": .integer(peer.downloaded), "uploaded": .integer(peer.uploaded),
     ]
   }

@@ -34,7 +34,9 @@ final class Host {
 
   /// Opens a connection over which `bytes` are sent; then it is closed if `closes`.
   func connect(to host: Host, sending bytes: Int, closes: Bool = false, at time: UInt64) -> Stream {
-    guard let connection = socket.connect(to: host.endpoint, now: local(time)) else { fatalError("no number") }
+    guard let connection = socket.connect(to: host.endpoint, now: local(time)) else {
+      fatalError("no number")
+    }
     let stream = Stream(connection, toSend: bytes, closes: closes)
     connection.owner = stream
     streams.append(stream)
@@ -130,7 +132,8 @@ final class Stream {
     while sent < toSend {
       let start = sent % Self.period
       let count = Self.pattern.withUnsafeBytes { pattern in
-        connection.write(UnsafeRawBufferPointer(rebasing: pattern[start..<min(start + Self.period, start + toSend - sent)]))
+        connection.write(
+          UnsafeRawBufferPointer(rebasing: pattern[start..<min(start + Self.period, start + toSend - sent)]))
       }
       guard count > 0 else { return }
       sent += count

@@ -28,7 +28,9 @@ struct Link {
   }
 
   /// When a packet of `content` bytes arrives that enters now; `nil` if it is dropped.
-  mutating func send(_ content: Int, isWhole: Bool = false, now: UInt64, _ random: inout Randomness) -> UInt64? {
+  mutating func send(_ content: Int, isWhole: Bool = false, now: UInt64, _ random: inout Randomness)
+    -> UInt64?
+  {
     let start = max(now, busyUntil)
     let fragments = (content + mtu - 1) / mtu
     let size = content + (fragments - 1) * 20
@@ -66,5 +68,7 @@ struct Randomness: RandomNumberGenerator {
     return mixed ^ (mixed >> 31)
   }
 
-  mutating func chance(_ share: Double) -> Bool { share > 0 && Double(next() >> 11) / Double(1 << 53) < share }
+  mutating func chance(_ share: Double) -> Bool {
+    share > 0 && Double(next() >> 11) / Double(1 << 53) < share
+  }
 }

@@ -39,7 +39,10 @@ final class Network {
   }
 
   /// `clock` is what its clock shows at the start, µs; `skew` by how much it is fast.
-  func host(side: Int, clock: UInt64 = 1_000_000_000, skew: Double = 0, _ change: (inout UTPConfiguration) -> Void = { _ in })
+  func host(
+    side: Int, clock: UInt64 = 1_000_000_000, skew: Double = 0,
+    _ change: (inout UTPConfiguration) -> Void = { _ in }
+  )
     -> Host
   {
     var configuration = UTPConfiguration()
@@ -47,7 +50,8 @@ final class Network {
     let address = IPAddress(v4: 0x0a00_0001 + UInt32(hosts.count))
     let socket = UTPSocket(configuration, seed: (random.next(), random.next()))
     let host = Host(
-      number: hosts.count, side: side, endpoint: Endpoint(address, port: 6881), clock: clock, skew: skew, socket)
+      number: hosts.count, side: side, endpoint: Endpoint(address, port: 6881), clock: clock, skew: skew,
+      socket)
     hosts.append(host)
     return host
   }
