@@ -41,6 +41,7 @@ let package = Package(
     .library(name: "BitTorrent", targets: ["BitTorrent"]),
     .library(name: "Metainfo", targets: ["Metainfo"]),
     .library(name: "Bencode", targets: ["Bencode"]),
+    .library(name: "Encryption", targets: ["Encryption"]),
     .library(name: "PeerProtocol", targets: ["PeerProtocol"]),
     .library(name: "TrackerProtocol", targets: ["TrackerProtocol"]),
     .library(name: "UTP", targets: ["UTP"]),
@@ -67,6 +68,7 @@ let package = Package(
     // Formats and protocol cores: no sockets, no clocks.
     room("Metainfo", ["Bytes", "Digest", "Bencode", "Addresses", "CSystem", "Threads"]),
     room("PeerProtocol", ["Bytes", "Digest", "Bencode", "Addresses"]),
+    room("Encryption", ["Bytes", "Digest"]),
     room("TrackerProtocol", ["Bytes", "Digest", "Bencode", "Addresses"]),
     room("UTP", ["Bytes", "Addresses"]),
 
@@ -80,8 +82,8 @@ let package = Package(
     room(
       "BitTorrent",
       [
-        "Bytes", "Digest", "Bencode", "Metainfo", "PeerProtocol", "TrackerProtocol", "EventLoop",
-        "Transfer", "PieceStorage", "CSystem", "Addresses", "Threads", "UTP",
+        "Bytes", "Digest", "Bencode", "Metainfo", "PeerProtocol", "Encryption", "TrackerProtocol",
+        "EventLoop", "Transfer", "PieceStorage", "CSystem", "Addresses", "Threads", "UTP",
       ]),
     room(
       "TrackerServer",
@@ -89,7 +91,8 @@ let package = Package(
     .executableTarget(
       name: "apus",
       dependencies: [
-        "ArgumentParsing", "BitTorrent", "TrackerServer", "Metainfo", "PieceStorage", "Bytes", "Digest",
+        "ArgumentParsing", "BitTorrent", "Encryption", "TrackerServer", "Metainfo", "PieceStorage", "Bytes",
+        "Digest",
         "Bencode", "EventLoop", "Transfer", "TrackerProtocol", "CSystem", "Addresses", "JSON", "Threads",
       ],
       swiftSettings: strict),
@@ -107,6 +110,7 @@ let package = Package(
     tests("PeerProtocolTests", ["Addresses", "PeerProtocol", "Bencode", "Bytes", "Digest", "TestSupport"]),
     tests(
       "TrackerProtocolTests", ["Addresses", "TrackerProtocol", "Bencode", "Bytes", "Digest", "TestSupport"]),
+    tests("EncryptionTests", ["Encryption", "Bytes", "Digest"]),
     tests("UTPTests", ["Addresses", "Bytes", "UTP"]),
     tests("EventLoopTests", ["Addresses", "EventLoop"]),
     tests("TransferTests", ["Addresses", "Transfer", "EventLoop", "HTTPServer", "Threads"]),
@@ -122,7 +126,8 @@ let package = Package(
     tests(
       "BitTorrentTests",
       [
-        "Addresses", "BitTorrent", "TrackerServer", "PeerProtocol", "TrackerProtocol", "PieceStorage",
+        "Addresses", "BitTorrent", "Encryption", "TrackerServer", "PeerProtocol", "TrackerProtocol",
+        "PieceStorage",
         "Metainfo", "Bencode", "Bytes", "Digest",
         "EventLoop", "TestSupport",
       ]),

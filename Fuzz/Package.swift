@@ -5,11 +5,12 @@ import PackageDescription
 // library never see it. Built and run by scripts/fuzz.
 
 let targets = [
-  "FuzzBencode", "FuzzMagnet", "FuzzMetainfo", "FuzzPeerWire", "FuzzTrackerQuery", "FuzzTrackerReply",
-  "FuzzUTP",
+  "FuzzBencode", "FuzzEncryption", "FuzzMagnet", "FuzzMetainfo", "FuzzPeerWire", "FuzzTrackerQuery",
+  "FuzzTrackerReply", "FuzzUTP",
 ]
 
-let rooms: [Target.Dependency] = ["Bencode", "Metainfo", "PeerProtocol", "TrackerProtocol", "UTP"].map {
+let products = ["Bencode", "Encryption", "Metainfo", "PeerProtocol", "TrackerProtocol", "UTP"]
+let rooms: [Target.Dependency] = products.map {
   .product(name: $0, package: "apus")
 }
 

@@ -3,11 +3,23 @@
 
 /// One row of a command's table: a flag, an option with a value, or positional arguments, tied to the
 /// property of `Root` that takes what was given.
-public struct Parameter<Root: Command>: Sendable {
+public struct Parameter<Root>: Sendable {
   /// What the row says about itself, for help and completions.
   public let description: ParameterDescription
   let store: @Sendable (inout Root, String) throws(ValueError) -> Void
   let defaultText: @Sendable (Root) -> String?
+
+  /// The rows of a group of options that several commands share, tied to the property that holds the group.
+  public static func group<Group>(
+    _ property: any WritableKeyPath<Root, Group> & Sendable, _ rows: [Parameter<Group>]
+  ) -> [Self] {
+    rows.map { row in
+      Self(
+        description: row.description,
+        store: { root, text throws(ValueError) in try row.store(&root[keyPath: property], text) },
+        defaultText: { root in row.defaultText(root[keyPath: property]) })
+    }
+  }
 
   /// A flag that takes no value. Giving it sets the property to `value`.
   public static func flag(

@@ -1,5 +1,5 @@
-// Digest: SHA-1 and SHA-256 by libcrypto, their digests as small values, the Merkle trees of BEP 52, random
-// bytes. May import Bytes; the only target that imports COpenSSL.
+// Digest: SHA-1 and SHA-256 by libcrypto, their digests as small values, the Merkle trees of BEP 52, the RC4
+// and the key exchange of encrypted peers, random bytes. May import Bytes; the only target that imports COpenSSL.
 
 public import Bytes
 

@@ -1,6 +1,6 @@
 """A libtorrent client for the tests: seeds or downloads, makes torrents, and tells what one contains.
 
-    libtorrent_client.py run TORRENT|MAGNET --dir DIR --listen IP:PORT [--peer IP:PORT]... [--stock]
+    libtorrent_client.py run TORRENT|MAGNET --dir DIR --listen IP:PORT [--peer IP:PORT]... [--stock] [--utp] [--encrypted]
     libtorrent_client.py create PATH --format v1|v1-padded|v2|hybrid --piece-length N --output FILE [--tracker URL]
     libtorrent_client.py show TORRENT
     libtorrent_client.py strip TORRENT --output FILE
@@ -34,7 +34,12 @@ def session(args):
         "alert_mask": (lt.alert.category_t.error_notification | lt.alert.category_t.status_notification
                        | lt.alert.category_t.storage_notification),
     }
-    if not args.stock:  # what a fresh installation does is to try an obfuscated handshake first
+    if args.utp:  # and nothing else
+        settings.update({"enable_outgoing_utp": True, "enable_incoming_utp": True, "enable_outgoing_tcp": False,
+                         "enable_incoming_tcp": False})
+    if args.encrypted:  # RC4 or nothing, both ways
+        settings.update({"in_enc_policy": 0, "out_enc_policy": 0, "allowed_enc_level": 2, "prefer_rc4": True})
+    elif not args.stock:  # what a fresh installation does is to try an obfuscated handshake first
         settings.update({"in_enc_policy": 2, "out_enc_policy": 2})
     return lt.session(settings)
 
@@ -105,6 +110,8 @@ def main():
     parser.add_argument("--listen")
     parser.add_argument("--peer", action="append", default=[])
     parser.add_argument("--stock", action="store_true")
+    parser.add_argument("--utp", action="store_true")
+    parser.add_argument("--encrypted", action="store_true")
     parser.add_argument("--format", choices=FORMATS, default="hybrid")
     parser.add_argument("--piece-length", type=int, default=0)
     parser.add_argument("--tracker")

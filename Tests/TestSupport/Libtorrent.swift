@@ -12,10 +12,16 @@ public final class Libtorrent: Client {
   private let process = Mutex<ChildProcess?>(nil)
 
   /// Prepares one; `peers` are told to it directly. With `stock`, it obfuscates its handshakes as it
-  /// does when nobody configures it.
-  public init(on stage: Stage, peers: [TestAddress] = [], stock: Bool = false) {
+  /// does when nobody configures it; with `encrypted`, it speaks to nobody who does not encrypt all;
+  /// with `utp`, over uTP only.
+  public init(
+    on stage: Stage, peers: [TestAddress] = [], stock: Bool = false, encrypted: Bool = false,
+    utp: Bool = false
+  ) {
     self.stage = stage
-    options = peers.flatMap { ["--peer", $0.description] } + (stock ? ["--stock"] : [])
+    options =
+      peers.flatMap { ["--peer", $0.description] } + (stock ? ["--stock"] : [])
+      + (encrypted ? ["--encrypted"] : []) + (utp ? ["--utp"] : [])
   }
 
   private static let python = "/usr/bin/python3"

@@ -23,6 +23,7 @@ enum FuzzSeeds {
     }
     write(peerWire, to: "\(folder)/FuzzPeerWire")
     write(bencode, to: "\(folder)/FuzzBencode")
+    write(keyExchanges, to: "\(folder)/FuzzEncryption")
     write(magnets, to: "\(folder)/FuzzMagnet")
     write(metainfo, to: "\(folder)/FuzzMetainfo")
     write(replies, to: "\(folder)/FuzzTrackerReply")
@@ -120,6 +121,15 @@ enum FuzzSeeds {
       "faults": "d1:ai01ee", "trailing": "i1exyz",
     ]
     return texts.mapValues { Array($0.utf8) }
+  }
+
+  /// The first byte says how the input is cut, and whether two sides speak to each other.
+  static var keyExchanges: [String: [UInt8]] {
+    [
+      "conversation": [64], "conversation in small parts": [2],
+      "keys": [255] + [UInt8](repeating: 0, count: 95) + [8] + [UInt8](repeating: 3, count: 300),
+      "noise in a conversation": [16] + [UInt8](repeating: 0x55, count: 200),
+    ]
   }
 
   static var magnets: [String: [UInt8]] {

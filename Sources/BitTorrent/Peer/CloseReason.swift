@@ -6,6 +6,7 @@ enum CloseReason: String, CaseIterable, Sendable {
   case connectTimeout = "no answer"
   case handshakeTimeout = "no handshake in time"
   case badHandshake = "malformed handshake"
+  case badEncryption = "no agreement on encryption"
   case wrongInfoHash = "other torrent"
   case ownPeerID = "connected to ourselves"
   case duplicate = "already connected"

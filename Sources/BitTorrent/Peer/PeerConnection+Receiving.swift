@@ -69,7 +69,7 @@ extension PeerConnection {
   }
 
   /// Handles all whole messages of `bytes`, keeps the start of the last one.
-  private func consume(_ bytes: UnsafeRawBufferPointer, on loop: isolated Loop) {
+  func consume(_ bytes: UnsafeRawBufferPointer, on loop: isolated Loop) {
     var offset = 0
     while offset < bytes.count {
       if !partial.isEmpty {

@@ -23,7 +23,7 @@ extension PeerConnection {
   /// Writes what waits, as far as the socket takes it.
   func flush(on loop: isolated Loop) {
     isFlushScheduled = false
-    guard phase == .open || phase == .greeting else { return }
+    guard phase == .open || phase == .greeting || phase == .encrypting else { return }
     if !control.isEmpty {
       sendQueue.append(control)
       control = []

@@ -1,6 +1,7 @@
 import Addresses
 import Bytes
 import Digest
+import Encryption
 import EventLoop
 import Metainfo
 import PeerProtocol
@@ -8,12 +9,12 @@ import PieceStorage
 
 /// One peer of one torrent. Confined to the torrent's loop.
 ///
-/// Files: +Receiving (socket to messages), +Messages (what each message does), +Requests (what we ask
+/// Files: +Encryption (hiding it), +Receiving (socket to messages), +Messages (what each message does), +Requests (what we ask
 /// for), +Uploading (what is asked of us), +Sending (messages to socket), +Limits (waiting for a turn).
 final class PeerConnection: ReadinessHandler {
   /// How far the connection is.
   enum Phase {
-    case connecting, greeting, open, closed
+    case connecting, encrypting, greeting, open, closed
   }
 
   let torrent: Torrent
@@ -24,6 +25,12 @@ final class PeerConnection: ReadinessHandler {
   /// Unlike a slot, never used again: names a sender after it has gone.
   let serial: UInt32
   var phase: Phase
+  /// Whether we begin with a key exchange, or came to the torrent after one.
+  let beginsEncrypted: Bool
+  /// The key exchange, while it lasts.
+  var initiator: MSEInitiator?
+  /// Whether all bytes are encrypted.
+  var isEncrypted = false
 
   // Who it is.
   var peerID: PeerID?
@@ -85,7 +92,7 @@ final class PeerConnection: ReadinessHandler {
 
   init(
     _ torrent: Torrent, slot: PeerSlot, serial: UInt32, stream: PeerStream, remote: Endpoint,
-    isOutgoing: Bool, wireHash: InfoHash, now: Instant
+    isOutgoing: Bool, wireHash: InfoHash, beginsEncrypted: Bool = false, now: Instant
   ) {
     self.torrent = torrent
     self.slot = slot
@@ -94,6 +101,7 @@ final class PeerConnection: ReadinessHandler {
     self.remote = remote
     self.isOutgoing = isOutgoing
     self.wireHash = wireHash
+    self.beginsEncrypted = beginsEncrypted
     phase = isOutgoing ? .connecting : .greeting
     listening = isOutgoing ? remote : nil
     has = Bitfield(count: torrent.info.pieceCount)
@@ -130,6 +138,9 @@ final class PeerConnection: ReadinessHandler {
     switch phase {
     case .connecting: finishConnecting(on: loop)
     case .closed: break
+    case .encrypting:
+      if events.contains(.writable) { flush(on: loop) }
+      if events.contains(.readable), phase == .encrypting { receiveEncryption(on: loop) }
     case .greeting, .open:
       if events.contains(.readable) { receive(on: loop) }
       if events.contains(.writable), phase != .closed { flush(on: loop) }
@@ -141,10 +152,11 @@ final class PeerConnection: ReadinessHandler {
       close(.connectFailed, on: loop)
       return
     }
-    phase = .greeting
     openedAt = loop.now
-    sendHandshake(on: loop)
     stream.watch(for: .readable)
+    if beginsEncrypted { return beginEncryption(on: loop) }
+    phase = .greeting
+    sendHandshake(on: loop)
   }
 
   /// Ends the connection. The torrent forgets it; idempotent.

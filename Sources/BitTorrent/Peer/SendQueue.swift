@@ -1,3 +1,4 @@
+import Digest
 private import Glibc
 import PieceStorage
 
@@ -17,15 +18,24 @@ struct SendQueue {
 
   var isEmpty: Bool { byteCount == 0 }
 
+  /// Encrypts what is appended from now on.
+  var cipher: RC4?
+
   mutating func append(_ control: [UInt8]) {
     guard !control.isEmpty else { return }
     byteCount += control.count
-    parts.append(.control(control))
+    guard let cipher else { return parts.append(.control(control)) }
+    var hidden = control
+    cipher.apply(to: &hidden)
+    parts.append(.control(hidden))
   }
 
   mutating func append(_ blocks: PieceBuffer, byteCount count: Int) {
     guard count > 0 else { return }
     byteCount += count
+    if let cipher {
+      unsafe cipher.apply(to: UnsafeMutableRawBufferPointer(rebasing: blocks.memory[..<count]))
+    }
     parts.append(.blocks(blocks, byteCount: count))
   }
 

@@ -19,6 +19,10 @@ struct PeerBook {
     var isV2Only: Bool
     /// What the last connection ran over; forgotten when one fails.
     var transport: PeerTransport?
+    /// Whether it is greeted encrypted; `nil`: as we usually do.
+    var isEncrypted: Bool?
+    /// Whether the other way of greeting has been tried since the last failure.
+    var hasVaried = false
   }
 
   /// Whom to connect to, and with which info-hash to greet.
@@ -27,6 +31,7 @@ struct PeerBook {
     let isV2Only: Bool
     /// What worked the last time; else all is to be tried.
     var transport: PeerTransport?
+    var isEncrypted: Bool?
   }
 
   private var entries: [Endpoint: Entry] = [:]
@@ -75,7 +80,8 @@ struct PeerBook {
     guard let best else { return nil }
     entries[best.endpoint]?.isInUse = true
     return Candidate(
-      endpoint: best.endpoint, isV2Only: best.entry.isV2Only, transport: best.entry.transport)
+      endpoint: best.endpoint, isV2Only: best.entry.isV2Only, transport: best.entry.transport,
+      isEncrypted: best.entry.isEncrypted)
   }
 
   /// An incoming peer is at `endpoint` (its listening one, where that is known).
@@ -107,6 +113,27 @@ struct PeerBook {
     _ endpoint: Endpoint, now: Instant, using random: inout some RandomNumberGenerator
   ) {
     disconnected(endpoint, wasUseful: false, now: now, using: &random)
+  }
+
+  /// It understood the way in which we greeted it: so it is greeted the next time.
+  mutating func understood(_ endpoint: Endpoint, isEncrypted: Bool) {
+    entries[endpoint]?.isEncrypted = isEncrypted
+    entries[endpoint]?.hasVaried = false
+  }
+
+  /// It hung up on a greeting: it is greeted the other way, encrypted or not, in a moment. False if that was
+  /// the other way.
+  mutating func varied(_ endpoint: Endpoint, from isEncrypted: Bool, now: Instant) -> Bool {
+    guard var entry = entries[endpoint] else { return false }
+    entry.isEncrypted = !isEncrypted
+    entry.hasVaried.toggle()
+    let isFirst = entry.hasVaried
+    if isFirst {
+      entry.isInUse = false
+      entry.notBefore = now + 0.5
+    }
+    entries[endpoint] = entry
+    return isFirst
   }
 
   /// Nothing to gain from this peer for a while (it is complete and so are we).

@@ -65,7 +65,8 @@ extension TorrentSeat {
       piecesHave: Int(outline.piecesHave), wantedBytes: outline.wantedBytes, doneBytes: outline.doneBytes,
       downloaded: counters.downloaded, uploaded: counters.uploaded, wasted: counters.wasted,
       failedPieces: counters.failedPieces, checkedPieces: counters.checkedPieces, downRate: 0, upRate: 0,
-      peers: 0, seeds: 0, trackerMessage: past?.trackerMessage, peerTraffic: past?.traffic.gone ?? [])
+      peers: 0, seeds: 0, trackerMessage: past?.trackerMessage, peerTraffic: past?.traffic.gone ?? [],
+      endedConnections: counters.closesInWords)
   }
 
   // MARK: The end

@@ -1,4 +1,5 @@
 import Addresses
+import Encryption
 import EventLoop
 import PeerProtocol
 
@@ -13,16 +14,18 @@ final class Listener: ReadinessHandler {
   let bound: Endpoint
   /// `nil` if nobody is awaited over TCP.
   private let descriptor: Int32?
-  private let registry: TorrentRegistry
+  let registry: TorrentRegistry
+  private let policy: EncryptionPolicy
   private var watcher: SocketWatcher?
   private var sweeper: LoopTimer?
   /// Those whose handshake is awaited, oldest first.
   private var greeting: [IncomingConnection] = []
 
-  init(descriptor: Int32?, bound: Endpoint, registry: TorrentRegistry) {
+  init(descriptor: Int32?, bound: Endpoint, registry: TorrentRegistry, policy: EncryptionPolicy) {
     self.descriptor = descriptor
     self.bound = bound
     self.registry = registry
+    self.policy = policy
   }
 
   func start(on loop: isolated Loop) {
@@ -56,15 +59,20 @@ final class Listener: ReadinessHandler {
   /// Somebody has connected.
   func welcome(_ carrier: PeerStream.Carrier, from remote: Endpoint, on loop: isolated Loop) {
     if greeting.count >= Self.greetingLimit { greeting.removeFirst().close() }
-    let incoming = IncomingConnection(carrier, remote: remote, listener: self, now: loop.now)
+    let incoming = IncomingConnection(
+      carrier, remote: remote, listener: self, policy: policy, now: loop.now)
     guard incoming.start(on: loop) else { return PeerStream.close(carrier) }
     greeting.append(incoming)
   }
 
   /// A handshake is complete: the torrent's loop takes the connection over.
-  func greeted(_ incoming: IncomingConnection, _ handshake: Handshake) {
+  func greeted(
+    _ incoming: IncomingConnection, _ handshake: Handshake, _ ciphers: StreamCiphers?, early: [UInt8]
+  ) {
     forget(incoming)
-    let visitor = Visitor(carrier: incoming.release(), remote: incoming.remote, handshake: handshake)
+    let visitor = Visitor(
+      carrier: incoming.release(), remote: incoming.remote, handshake: handshake, ciphers: ciphers,
+      early: early)
     guard let seat = registry.find(handshake.infoHash) else { return visitor.dismiss() }
     seat.loop.post { loop in seat.value(on: loop).accept(visitor, on: loop) }
   }

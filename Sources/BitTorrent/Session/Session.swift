@@ -57,7 +57,8 @@ public final class Session: Sendable {
         // Without TCP its port stays taken until here, so that nobody else is found at ours.
         if !configuration.usesTCP { TCP.close(pair.stream) }
         let listener = Listener(
-          descriptor: configuration.usesTCP ? pair.stream : nil, bound: pair.bound, registry: registry)
+          descriptor: configuration.usesTCP ? pair.stream : nil, bound: pair.bound, registry: registry,
+          policy: configuration.encryption)
         listener.start(on: loop)
         return Confined(listener, on: loop)
       }

@@ -1,4 +1,5 @@
 public import Addresses
+public import Encryption
 
 /// What a session may use and where it listens. The defaults suit a desktop.
 public struct SessionConfiguration: Sendable {
@@ -28,6 +29,8 @@ public struct SessionConfiguration: Sendable {
   public var downloadLimit: Int?
   /// See `downloadLimit`.
   public var uploadLimit: Int?
+  /// Whether what is spoken with peers is hidden (MSE).
+  public var encryption = EncryptionPolicy.allow
   /// How peers on the local network are limited.
   public var localPeers = LocalPeers.limited
   /// Whether peers are reached, and awaited, over TCP.

@@ -1,4 +1,5 @@
 import CSystem
+import Digest
 import EventLoop
 import Glibc
 
@@ -34,6 +35,8 @@ final class PeerStream {
   private var race: ConnectRace?
   /// Neither way led to the peer.
   private var isLost = false
+  /// What comes in is decrypted with it. What goes out is encrypted by `SendQueue`, once.
+  var incomingCipher: RC4?
 
   init(_ carrier: Carrier) { self.carrier = carrier }
 
@@ -94,12 +97,33 @@ final class PeerStream {
 
   /// Reads what is there into the vectors, one after the other.
   func read(into vectors: UnsafeMutablePointer<iovec>, count: Int) -> Moved {
+    let moved = unsafe readCarrier(into: vectors, count: count)
+    if let incomingCipher, case .bytes(let bytes) = moved {
+      unsafe Self.apply(incomingCipher, to: vectors, bytes: bytes)
+    }
+    return moved
+  }
+
+  private func readCarrier(into vectors: UnsafeMutablePointer<iovec>, count: Int) -> Moved {
     switch carrier {
     case .tcp(let descriptor):
       let moved = unsafe apus_receive(descriptor, vectors, Int32(count))
       return moved == 0 ? .ended : Self.moved(moved)
     case .utp: return unsafe utp?.read(into: vectors, count: count) ?? .none
     case .race: return .none
+    }
+  }
+
+  /// Decrypts the first bytes that the vectors hold.
+  private static func apply(_ cipher: RC4, to vectors: UnsafeMutablePointer<iovec>, bytes: Int) {
+    var left = bytes
+    var index = 0
+    while left > 0 {
+      let part = unsafe UnsafeMutableRawBufferPointer(
+        start: vectors[index].iov_base, count: min(left, Int(vectors[index].iov_len)))
+      unsafe cipher.apply(to: part)
+      left -= part.count
+      index += 1
     }
   }
 

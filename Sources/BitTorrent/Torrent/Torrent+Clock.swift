@@ -28,7 +28,7 @@ extension Torrent {
     switch peer.phase {
     case .connecting:
       if age > 8 { peer.close(.connectTimeout, on: loop) }
-    case .greeting:
+    case .encrypting, .greeting:
       if age > 10 { peer.close(.handshakeTimeout, on: loop) }
     case .open:
       checkOpen(peer, on: loop)
@@ -67,6 +67,6 @@ extension PeerConnection {
   var traffic: PeerTraffic {
     PeerTraffic(
       endpoint: endpoint, transport: stream.transport, client: client, downloaded: downloaded,
-      uploaded: uploaded)
+      uploaded: uploaded, isEncrypted: isEncrypted)
   }
 }

@@ -1,5 +1,6 @@
 import Addresses
 import Digest
+import Encryption
 import EventLoop
 import Metainfo
 import PeerProtocol
@@ -36,7 +37,9 @@ extension Torrent {
       return
     }
     let hash = candidate.isV2Only ? upgradedHash ?? info.infoHash : info.infoHash
-    let peer = makePeer(carrier, candidate.endpoint, isOutgoing: true, wireHash: hash, on: loop)
+    let peer = makePeer(
+      carrier, candidate.endpoint, isOutgoing: true, wireHash: hash,
+      beginsEncrypted: candidate.isEncrypted ?? context.configuration.encryption.beginsEncrypted, on: loop)
     connecting += 1
     if !peer.start(on: loop) { peer.close(.connectFailed, on: loop) }
   }
@@ -74,19 +77,21 @@ extension Torrent {
       peer.close(.readError, on: loop)
       return
     }
+    if let ciphers = visitor.ciphers { peer.take(ciphers, early: [], on: loop) }
     peer.accept(handshake, on: loop)
+    if peer.phase != .closed { peer.consume(early: visitor.early, on: loop) }
   }
 
   private func makePeer(
     _ carrier: PeerStream.Carrier, _ remote: Endpoint, isOutgoing: Bool, wireHash: InfoHash,
-    on loop: isolated Loop
+    beginsEncrypted: Bool = false, on loop: isolated Loop
   ) -> PeerConnection {
     let slot = freeSlots.popLast() ?? PeerSlot(Int32(peers.count))
     nextSerial += 1
     let peer = PeerConnection(
       self, slot: slot, serial: nextSerial, stream: PeerStream(carrier), remote: remote,
       isOutgoing: isOutgoing,
-      wireHash: wireHash, now: loop.now)
+      wireHash: wireHash, beginsEncrypted: beginsEncrypted, now: loop.now)
     if slot.index == peers.count { peers.append(peer) } else { peers[slot.index] = peer }
     if let rates { peer.rates.shares = rates.shares(of: remote.address) }
     context.connections += 1
@@ -109,6 +114,7 @@ extension Torrent {
     if peer.isOutgoing {
       book.connected(peer.remote)
       book.worked(peer.remote, over: peer.stream.transport)
+      book.understood(peer.remote, isEncrypted: peer.beginsEncrypted)
     }
     return true
   }
@@ -169,6 +175,14 @@ extension Torrent {
     case .stopped:
       // Our own doing: the peer may be tried again at once.
       if let endpoint = peer.listening { book.rest(endpoint, until: now) }
+    case .closedByPeer, .handshakeTimeout, .badHandshake, .badEncryption, .readError:
+      // Who hangs up on our first words may understand the other ones.
+      if peer.isOutgoing, peer.peerID == nil, context.configuration.encryption.canVary,
+        book.varied(peer.remote, from: peer.beginsEncrypted, now: now)
+      {
+        return
+      }
+      fallthrough
     default:
       guard let endpoint = peer.listening else { return }
       let wasUseful = peer.downloaded > 0 || peer.uploaded > 0

@@ -27,6 +27,6 @@ extension Torrent {
       downloaded: counters.downloaded, uploaded: counters.uploaded, wasted: counters.wasted,
       failedPieces: counters.failedPieces, checkedPieces: counters.checkedPieces,
       downRate: down.rate(now: now), upRate: up.rate(now: now), peers: open, seeds: seeds,
-      trackerMessage: trackerMessage, peerTraffic: moved)
+      trackerMessage: trackerMessage, peerTraffic: moved, endedConnections: counters.closesInWords)
   }
 }

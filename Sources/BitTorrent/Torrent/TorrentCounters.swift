@@ -14,6 +14,9 @@ struct TorrentCounters {
   var checkedPieces = 0
   /// Connections that ended, by reason.
   var closes: [CloseReason: Int] = [:]
+  var closesInWords: [String: Int] {
+    Dictionary(uniqueKeysWithValues: closes.map { ($0.rawValue, $1) })
+  }
 
   /// Whether there is anything to tell.
   var isUsed: Bool { downloaded != 0 || uploaded != 0 || checkedPieces != 0 || !closes.isEmpty }

@@ -25,6 +25,8 @@ public struct PeerTraffic: Sendable, Equatable {
   public var downloaded: Int64
   /// Payload bytes that went to it.
   public var uploaded: Int64
+  /// Whether all that was spoken was encrypted (MSE with RC4).
+  public var isEncrypted: Bool
 }
 
 /// A torrent at one moment.
@@ -65,4 +67,6 @@ public struct TorrentStatus: Sendable {
   public var trackerMessage: String?
   /// Peers that payload was exchanged with.
   public var peerTraffic: [PeerTraffic]
+  /// How many connections ended for which reason, in words.
+  public var endedConnections: [String: Int]
 }

@@ -55,8 +55,10 @@ final class UTPStream {
     isUnheard = false
     let events = interest.intersection(readiness)
     guard let handler, !events.isEmpty else { return }
+    let before = (connection.readableBytes, connection.writableBytes)
     handler.ready(events, on: loop)
-    remind()
+    // Who did nothing with it has to wait for more.
+    if before != (connection.readableBytes, connection.writableBytes) { remind() }
   }
 
   func read(into vectors: UnsafeMutablePointer<iovec>, count: Int) -> PeerStream.Moved {

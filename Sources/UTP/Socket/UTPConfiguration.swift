@@ -10,8 +10,9 @@ public struct UTPConfiguration: Sendable {
   public var sendLimit = 8 << 20
   /// Bytes of packets that wait for others, in all connections, whose memory is kept for the next ones.
   public var spareBytes = 4 << 20
-  /// What the interface takes in one packet, headers of IP and UDP included, and what the loopback one does.
+  /// What the interface takes in one packet, headers of IP and UDP included.
   public var interfaceMTU = 1500
+  /// The same for the loopback interface. Less than that takes, so that a batch has room for many.
   public var loopbackMTU = 16_640
 
   /// The defaults.

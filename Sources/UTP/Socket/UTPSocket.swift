@@ -31,6 +31,7 @@ public final class UTPSocket {
   private var resetsLeft = 0
   private let cookie: KeyedHash
   private var random: UInt64
+  private var latest: UInt64 = 0
 
   private static let replyLimit = 256
   /// How many packets a peer may send before it has heard anything of us but the greeting.
@@ -52,6 +53,7 @@ public final class UTPSocket {
 
   /// Opens a connection; `nil` if there are too many to the same peer.
   public func connect(to remote: Endpoint, now: UInt64) -> UTPConnection? {
+    let now = forward(now)
     for _ in 0..<16 {
       let id = UInt16(truncatingIfNeeded: nextRandom())
       guard table.find(remote, id) == nil else { continue }
@@ -72,6 +74,7 @@ public final class UTPSocket {
       rejected.malformed += 1
       return false
     }
+    let now = forward(now)
     let id = packet.header.connectionID
     if packet.header.type == .syn {
       greet(packet.header, remote, tellsLargest: packet.largestDatagram != nil, now: now)
@@ -218,6 +221,7 @@ public final class UTPSocket {
 
   /// Writes datagrams that are due to the batch. True when all are in it; else send them and call again.
   public func fill(_ batch: inout PacketBatch, now: UInt64) -> Bool {
+    let now = forward(now)
     while let reply = replies.last {
       let count = UTPHeader.byteCount + (reply.tellsLargest ? LargestDatagram.byteCount : 0)
       guard batch.hasRoom(count) else { return false }
@@ -250,6 +254,7 @@ public final class UTPSocket {
 
   /// Does what is due.
   public func advance(to now: UInt64) {
+    let now = forward(now)
     while let connection = heap.next(now: now) {
       connection.advance(to: now)
       if connection.phase != .closed { heap.lower(connection, to: max(connection.deadline, now + 1)) }
@@ -282,6 +287,12 @@ public final class UTPSocket {
     for connection in table.all {
       if connection.phase == .open { connection.abort() } else { connection.close(now: connection.lastSent) }
     }
+  }
+
+  /// Time never goes back, whatever the caller reads it from.
+  private func forward(_ now: UInt64) -> UInt64 {
+    latest = max(latest, now)
+    return latest
   }
 
   private func nextRandom() -> UInt64 {

@@ -12,61 +12,45 @@ struct Download: RunnableCommand {
     with 0 when everything is on disk and durable, and prints its path.
     """
   static let stopsCleanly = true
-  static let parameters: [Parameter<Self>] = [
-    .arguments(
-      \.sources, "torrent", help: "A .torrent file, the URL of one (http, https), or a magnet link.",
-      complete: .files("torrent")),
-    .option(\.directory, "--dir", "-d", value: "folder", help: "Where the files go.", complete: .directories),
-    .option(
-      \.listen, "--listen", "-l", value: "address:port",
-      help: "Where to await peers. Without it, every address and the first free port from 6881."),
-    .option(\.peers, "--peer", value: "address:port", help: "A peer to ask from the start."),
-    .option(
-      \.select, "--select", value: "glob",
-      help: "Download only files whose path matches, such as '*.flac' or 'disc 1/*'."),
-    .option(
-      \.seedRatio, "--seed-ratio", value: "ratio",
-      help: "Seed afterwards until so many times the size was sent."),
-    .option(
-      \.seedTime, "--seed-time", value: "time",
-      help: "Seed afterwards for so long; with --seed-ratio, until either is reached."),
-    .option(
-      \.limitDown, "--limit-down", value: "rate",
-      help: "Receive at most so many bytes a second, such as 500K or 10M; all torrents together."),
-    .option(
-      \.limitUp, "--limit-up", value: "rate",
-      help: "Send at most so many bytes a second, such as 500K or 10M; all torrents together."),
-    .flag(\.noTCP, "--no-tcp", help: "Reach and await peers over uTP only."),
-    .flag(\.noUTP, "--no-utp", help: "Reach and await peers over TCP only."),
-    .option(
-      \.retry, "--retry", value: "time",
-      help: "When a fault stops a torrent (disk full, folder gone), try again at this interval."),
-    .option(
-      \.eventInterval, "--event-interval", value: "time", help: "How often --json tells of progress.",
-      isHidden: true),
-    .flag(\.json, "--json", help: "Print events, one JSON object a line."),
-    .flag(\.quiet, "--quiet", "-q", help: "Show no progress."),
-  ]
+  static let parameters: [Parameter<Self>] =
+    [
+      .arguments(
+        \.sources, "torrent", help: "A .torrent file, the URL of one (http, https), or a magnet link.",
+        complete: .files("torrent")),
+      .option(
+        \.directory, "--dir", "-d", value: "folder", help: "Where the files go.", complete: .directories),
+      .option(
+        \.select, "--select", value: "glob",
+        help: "Download only files whose path matches, such as '*.flac' or 'disc 1/*'."),
+      .option(
+        \.seedRatio, "--seed-ratio", value: "ratio",
+        help: "Seed afterwards until so many times the size was sent."),
+      .option(
+        \.seedTime, "--seed-time", value: "time",
+        help: "Seed afterwards for so long; with --seed-ratio, until either is reached."),
+      .option(
+        \.retry, "--retry", value: "time",
+        help: "When a fault stops a torrent (disk full, folder gone), try again at this interval."),
+      .option(
+        \.eventInterval, "--event-interval", value: "time", help: "How often --json tells of progress.",
+        isHidden: true),
+      .flag(\.json, "--json", help: "Print events, one JSON object a line."),
+      .flag(\.quiet, "--quiet", "-q", help: "Show no progress."),
+    ] + Parameter.group(\.network, NetworkOptions.parameters)
   var sources: [String] = []
   var directory = "."
-  var listen: [Endpoint] = []
-  var peers: [Endpoint] = []
   var select: [String] = []
   var seedRatio: Double?
   var seedTime: TimeSpan?
-  var limitDown: ByteCount?
-  var limitUp: ByteCount?
-  var noTCP = false
-  var noUTP = false
   var retry: TimeSpan?
   var eventInterval = TimeSpan(seconds: 1)
   var json = false
   var quiet = false
+  var network = NetworkOptions()
   var wantsJSON: Bool { json }
 
   func validate() throws(UsageProblem) {
-    try Listening.check(down: limitDown, up: limitUp)
-    try Listening.check(noTCP: noTCP, noUTP: noUTP)
+    try network.validate()
     if let retry, retry.seconds < 1 { throw UsageProblem("--retry: the shortest interval is 1s") }
   }
 
@@ -75,13 +59,12 @@ struct Download: RunnableCommand {
     for source in sources {
       let metainfo = try await load(source)
       var options = AddOptions(directory: directory)
-      options.peers = peers
+      options.peers = network.peers
       options.wanted = try wanted(metainfo.info)
       torrents.append((metainfo, options))
     }
     try FileSystem.makeFolder(directory)
-    let session = try await Listening.session(
-      at: listen, down: limitDown, up: limitUp, tcp: !noTCP, utp: !noUTP)
+    let session = try await network.session()
     let goal = SwarmRun.Goal.complete(ratio: seedRatio, seconds: seedTime?.seconds)
     let settings = SwarmRun.Settings(
       goal: goal, json: json, quiet: quiet, eventInterval: eventInterval.seconds, retry: retry?.seconds)

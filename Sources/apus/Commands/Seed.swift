@@ -12,53 +12,36 @@ struct Seed: RunnableCommand {
     from other peers.
     """
   static let stopsCleanly = true
-  static let parameters: [Parameter<Self>] = [
-    .arguments(\.files, "file", minimum: 0, help: "A .torrent file.", complete: .files("torrent")),
-    .option(
-      \.torrents, "--torrents", value: "folder", help: "Seed every .torrent file in this folder, too.",
-      complete: .directories),
-    .option(
-      \.directory, "--dir", "-d", value: "folder", help: "Where the content is.", complete: .directories),
-    .option(
-      \.listen, "--listen", "-l", value: "address:port",
-      help: "Where to await peers. Without it, every address and the first free port from 6881."),
-    .option(\.peers, "--peer", value: "address:port", help: "A peer to connect to from the start."),
-    .option(
-      \.limitDown, "--limit-down", value: "rate",
-      help: "Receive at most so many bytes a second, such as 500K or 10M; all torrents together."),
-    .option(
-      \.limitUp, "--limit-up", value: "rate",
-      help: "Send at most so many bytes a second, such as 500K or 10M; all torrents together."),
-    .flag(\.noTCP, "--no-tcp", help: "Reach and await peers over uTP only."),
-    .flag(\.noUTP, "--no-utp", help: "Reach and await peers over TCP only."),
-    .option(
-      \.retry, "--retry", value: "time",
-      help: "When a fault stops a torrent (disk error, folder gone), try again at this interval."),
-    .option(
-      \.eventInterval, "--event-interval", value: "time", help: "How often --json tells of progress.",
-      isHidden: true),
-    .flag(\.json, "--json", help: "Print events, one JSON object a line."),
-    .flag(\.quiet, "--quiet", "-q", help: "Show no progress."),
-  ]
+  static let parameters: [Parameter<Self>] =
+    [
+      .arguments(\.files, "file", minimum: 0, help: "A .torrent file.", complete: .files("torrent")),
+      .option(
+        \.torrents, "--torrents", value: "folder", help: "Seed every .torrent file in this folder, too.",
+        complete: .directories),
+      .option(
+        \.directory, "--dir", "-d", value: "folder", help: "Where the content is.", complete: .directories),
+      .option(
+        \.retry, "--retry", value: "time",
+        help: "When a fault stops a torrent (disk error, folder gone), try again at this interval."),
+      .option(
+        \.eventInterval, "--event-interval", value: "time", help: "How often --json tells of progress.",
+        isHidden: true),
+      .flag(\.json, "--json", help: "Print events, one JSON object a line."),
+      .flag(\.quiet, "--quiet", "-q", help: "Show no progress."),
+    ] + Parameter.group(\.network, NetworkOptions.parameters)
   var files: [String] = []
   var torrents: String?
   var directory = "."
-  var listen: [Endpoint] = []
-  var peers: [Endpoint] = []
-  var limitDown: ByteCount?
-  var limitUp: ByteCount?
-  var noTCP = false
-  var noUTP = false
   var retry: TimeSpan?
   var eventInterval = TimeSpan(seconds: 1)
   var json = false
   var quiet = false
+  var network = NetworkOptions()
   var wantsJSON: Bool { json }
 
   func validate() throws(UsageProblem) {
     if files.isEmpty, torrents == nil { throw UsageProblem("give a .torrent file, or --torrents <folder>") }
-    try Listening.check(down: limitDown, up: limitUp)
-    try Listening.check(noTCP: noTCP, noUTP: noUTP)
+    try network.validate()
     if let retry, retry.seconds < 1 { throw UsageProblem("--retry: the shortest interval is 1s") }
   }
 
@@ -72,14 +55,13 @@ struct Seed: RunnableCommand {
     if sources.count > SeedMany.threshold, !json { return try await seedMany(sources, scene) }
     var loaded: [Metainfo] = []
     for source in sources { loaded.append(try Self.load(source, directory)) }
-    let session = try await Listening.session(
-      at: listen, down: limitDown, up: limitUp, tcp: !noTCP, utp: !noUTP)
+    let session = try await network.session()
     let settings = SwarmRun.Settings(
       goal: .none, json: json, quiet: quiet, eventInterval: eventInterval.seconds, retry: retry?.seconds)
     var run = SwarmRun(session, settings, scene)
     for metainfo in loaded {
       var options = AddOptions(directory: directory)
-      options.peers = peers
+      options.peers = network.peers
       try await run.add(metainfo, options, result: metainfo.info.name)
     }
     return await run.run()
@@ -88,13 +70,12 @@ struct Seed: RunnableCommand {
   /// Torrents that are read when they are needed, so that those that nobody wants take no memory.
   private func seedMany(_ sources: [String], _ scene: Scene) async throws(Failure) -> ExitStatus {
     var options = AddOptions(directory: directory)
-    options.peers = peers
+    options.peers = network.peers
     let directory = directory
     let batch = TorrentBatch(count: sources.count, options: options) { number in
       try Self.load(sources[number], directory)
     }
-    let session = try await Listening.session(
-      at: listen, down: limitDown, up: limitUp, tcp: !noTCP, utp: !noUTP)
+    let session = try await network.session()
     var run = SeedMany(session, retry: retry?.seconds, quiet: quiet, scene)
     try await run.add(batch)
     return await run.run()

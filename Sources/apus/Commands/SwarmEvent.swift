@@ -96,6 +96,7 @@ enum SwarmEvent {
       "address": .string(peer.endpoint.description), "transport": .string(peer.transport.rawValue),
       "client": .string(peer.client),
       "downloaded": .integer(peer.downloaded), "uploaded": .integer(peer.uploaded),
+      "encrypted": .bool(peer.isEncrypted),
     ]
   }
 }

@@ -1,5 +1,6 @@
 public import Addresses
 public import ArgumentParsing
+public import Encryption
 public import Metainfo
 
 extension Endpoint: ArgumentValue {
@@ -16,3 +17,4 @@ extension Endpoint: ArgumentValue {
 }
 
 extension TorrentVersion: ArgumentValue {}
+extension EncryptionPolicy: ArgumentValue {}

@@ -1,0 +1,79 @@
+import Addresses
+import ArgumentParsing
+import BitTorrent
+import Encryption
+
+/// How a session finds and reaches peers: the options that `download` and `seed` share. One table is the
+/// source of parsing, help and documentation.
+struct NetworkOptions: Sendable {
+  static let parameters: [Parameter<Self>] = [
+    .option(
+      \.listen, "--listen", "-l", value: "address:port",
+      help: "Where to await peers. Without it, every address and the first free port from 6881."),
+    .option(\.peers, "--peer", value: "address:port", help: "A peer to connect to from the start."),
+    .option(
+      \.limitDown, "--limit-down", value: "rate",
+      help: "Receive at most so many bytes a second, such as 500K or 10M; all torrents together."),
+    .option(
+      \.limitUp, "--limit-up", value: "rate",
+      help: "Send at most so many bytes a second, such as 500K or 10M; all torrents together."),
+    .option(
+      \.encryption, "--encryption", value: "policy",
+      help: """
+        Whether what is spoken with peers is hidden: off, allow (where they ask for it), prefer, or require.
+        """),
+    .flag(\.noTCP, "--no-tcp", help: "Reach and await peers over uTP only."),
+    .flag(\.noUTP, "--no-utp", help: "Reach and await peers over TCP only."),
+  ]
+  var listen: [Endpoint] = []
+  var peers: [Endpoint] = []
+  var limitDown: ByteCount?
+  var limitUp: ByteCount?
+  var encryption = EncryptionPolicy.allow
+  var noTCP = false
+  var noUTP = false
+
+  /// The ports that BitTorrent programs traditionally use.
+  private static let usualPorts: ClosedRange<UInt16> = 6881...6889
+
+  /// Rates below this are more likely a forgotten unit than a wish.
+  private static let lowestRate: Int64 = 1 << 10
+
+  /// Refuses what cannot be meant, such as rates at which nothing would ever arrive.
+  func validate() throws(UsageProblem) {
+    if noTCP, noUTP { throw UsageProblem("--no-tcp and --no-utp: no way to any peer is left") }
+    for (option, rate) in [("--limit-down", limitDown), ("--limit-up", limitUp)] {
+      if let rate, rate.bytes < Self.lowestRate { throw UsageProblem("\(option): the lowest rate is 1K") }
+    }
+  }
+
+  /// Starts a session at the addresses given; without any, at all addresses of the machine and the first
+  /// usual port that is free, or else any.
+  func session() async throws(Failure) -> Session {
+    var configuration = SessionConfiguration()
+    configuration.downloadLimit = limitDown.map { Int($0.bytes) }
+    configuration.uploadLimit = limitUp.map { Int($0.bytes) }
+    configuration.encryption = encryption
+    configuration.usesTCP = !noTCP
+    configuration.usesUTP = !noUTP
+    configuration.diskThreads = max(2, Process.processors)
+    if !listen.isEmpty {
+      configuration.listen = listen
+      return try await Self.start(configuration)
+    }
+    for port in Self.usualPorts {
+      configuration.listen = [Endpoint(.anyV4, port: port), Endpoint(.anyV6, port: port)]
+      if let session = try? await Self.start(configuration) { return session }
+    }
+    configuration.listen = [Endpoint(.anyV4, port: 0), Endpoint(.anyV6, port: 0)]
+    return try await Self.start(configuration)
+  }
+
+  private static func start(_ configuration: SessionConfiguration) async throws(Failure) -> Session {
+    do throws(SessionError) {
+      return try await Session(configuration)
+    } catch {
+      throw Failure(error.message)
+    }
+  }
+}
