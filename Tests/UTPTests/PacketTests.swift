@@ -78,18 +78,21 @@ import Testing
     #expect(packet == nil)
   }
 
-  @Test("padding is passed over, whatever its size", arguments: [2, 3, 256, 257, 258, 259, 514, 515, 65_000])
+  @Test(
+    "padding is passed over, whatever its size", arguments: [12, 13, 266, 267, 268, 269, 524, 525, 65_000])
   func pads(count: Int) throws {
     var bytes = [UInt8](repeating: 0xff, count: 20 + count + 3)
     bytes.withUnsafeMutableBytes {
-      Self.vectors[1].header.write(to: $0, extension: Padding.number)
-      Padding.write(to: $0, count)
+      Self.vectors[1].header.write(to: $0, extension: LargestDatagram.number)
+      Padding.write(to: $0, count, largest: 9000)
     }
     let parsed = UTPPacket(bytes.rawBytes)
     let packet = try #require(parsed)
     #expect(packet.payload == 20 + count..<bytes.count)
     #expect(packet.header == Self.vectors[1].header)
     #expect(packet.selective.isEmpty)
+    #expect(packet.largestDatagram == 9000)
+    #expect(bytes[1] <= 2, "older libutp takes nothing else for a packet")
   }
 
   @Test("datagrams of others are told apart")

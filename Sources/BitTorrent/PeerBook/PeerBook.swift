@@ -91,6 +91,13 @@ struct PeerBook {
     entries[endpoint]?.failures = 0
   }
 
+  /// Something answers there over TCP that does not greet us: uTP may lead to somebody else. Soon, and once.
+  mutating func tryOverUTP(_ endpoint: Endpoint, now: Instant) {
+    entries[endpoint]?.transport = .utp
+    entries[endpoint]?.isInUse = false
+    entries[endpoint]?.notBefore = now
+  }
+
   /// A connection that we opened works over that.
   mutating func worked(_ endpoint: Endpoint, over transport: PeerTransport) {
     entries[endpoint]?.transport = transport

@@ -35,6 +35,8 @@ final class PeerStream {
   private var race: ConnectRace?
   /// Neither way led to the peer.
   private var isLost = false
+  /// TCP was there before uTP, or instead of it.
+  private(set) var hasBeatenUTP = false
   /// What comes in is decrypted with it. What goes out is encrypted by `SendQueue`, once.
   var incomingCipher: RC4?
 
@@ -68,6 +70,7 @@ final class PeerStream {
       return handler.ready(.writable, on: loop)
     }
     carrier = winner
+    if case .tcp = winner { hasBeatenUTP = true }
     guard start(handler, for: [], on: loop) else {
       isLost = true
       Self.close(winner)

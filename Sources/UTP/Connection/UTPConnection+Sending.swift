@@ -108,10 +108,12 @@ extension UTPConnection {
       UTPHeader.byteCount + padding + length, to: remote, isProbe: isProbe)
     let type: UTPPacketType = phase == .connecting ? .syn : packet.isFIN ? .fin : .data
     unsafe header(type, sequence: sequence, now: now).write(
-      to: room, extension: isProbe ? Padding.number : tellsLargest ? LargestDatagram.number : 0)
-    if isProbe { unsafe Padding.write(to: room, padding) }
-    if tellsLargest {
-      unsafe LargestDatagram.write(socket.configuration.largestDatagram(to: remote.address), to: room)
+      to: room, extension: padding > 0 ? LargestDatagram.number : 0)
+    let largest = socket.configuration.largestDatagram(to: remote.address)
+    if isProbe {
+      unsafe Padding.write(to: room, padding, largest: largest)
+    } else if tellsLargest {
+      unsafe LargestDatagram.write(largest, to: room)
     }
     if length > 0, let start = room.baseAddress {
       unsafe outgoing.copy(
