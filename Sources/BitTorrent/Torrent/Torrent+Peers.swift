@@ -176,14 +176,14 @@ extension Torrent {
       // Our own doing: the peer may be tried again at once.
       if let endpoint = peer.listening { book.rest(endpoint, until: now) }
     case .closedByPeer, .handshakeTimeout, .badHandshake, .badEncryption, .readError:
-      if peer.isOutgoing, peer.peerID == nil, peer.stream.hasBeatenUTP {
-        return book.tryOverUTP(peer.remote, now: now)
-      }
       // Who hangs up on our first words may understand the other ones.
       if peer.isOutgoing, peer.peerID == nil, context.configuration.encryption.canVary,
         book.varied(peer.remote, from: peer.beginsEncrypted, now: now)
       {
         return
+      }
+      if peer.isOutgoing, peer.peerID == nil, peer.stream.hasBeatenUTP {
+        return book.tryOverUTP(peer.remote, now: now)
       }
       fallthrough
     default:

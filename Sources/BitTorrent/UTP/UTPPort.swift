@@ -2,6 +2,7 @@ import Addresses
 import Bytes
 import Digest
 import EventLoop
+import PeerProtocol
 import UTP
 
 /// uTP on one UDP port: between the datagrams of a `DatagramPort` and the streams of peers. Lives on the loop of
@@ -104,6 +105,7 @@ final class UTPPort: DatagramReceiver, DeferredWork {
     unheard.removeAll(keepingCapacity: true)
     for (connection, events) in ready {
       if events.contains(.accepted) {
+        connection.greeting = Handshake.byteCount
         let stream = UTPStream(connection, self)
         welcome(.utp(Confined(stream, on: loop)), connection.remote, loop)
       }

@@ -44,7 +44,8 @@ extension UTPConnection {
         return true
       }
       if sent.count == 0, now - lastData > trip.timeout { ledbat.idle(packet: packetSize) }
-      let length = min(waiting, packetSize)
+      var length = min(waiting, packetSize)
+      if unsentStart < greeting { length = min(length, greeting - Int(unsentStart)) }
       let window = min(Int(ledbat.window), remoteWindow)
       guard flight + length <= window || mayAsk || flight == 0 && length <= remoteWindow else {
         isWindowLimited = flight + length > Int(ledbat.window)
