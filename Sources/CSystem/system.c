@@ -6,6 +6,7 @@
 #include <malloc.h>
 #endif
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -109,21 +110,57 @@ int apus_receive_datagrams(int fd, struct apus_datagram *datagrams, int count, u
 int apus_send_datagrams(int fd, const struct apus_datagram *datagrams, int count, const uint8_t *buffer) {
   struct mmsghdr messages[APUS_DATAGRAMS];
   struct iovec vectors[APUS_DATAGRAMS];
+  union {
+    char bytes[CMSG_SPACE(sizeof(uint16_t))];
+    struct cmsghdr header;
+  } controls[APUS_DATAGRAMS];
   if (count > APUS_DATAGRAMS) count = APUS_DATAGRAMS;
   memset(messages, 0, sizeof messages[0] * count);
   for (int i = 0; i < count; i++) {
+    struct msghdr *message = &messages[i].msg_hdr;
     vectors[i].iov_base = (void *)(buffer + datagrams[i].offset);
     vectors[i].iov_len = datagrams[i].length;
-    messages[i].msg_hdr.msg_iov = &vectors[i];
-    messages[i].msg_hdr.msg_iovlen = 1;
-    messages[i].msg_hdr.msg_name = (void *)&datagrams[i].address;
-    messages[i].msg_hdr.msg_namelen = length_of(&datagrams[i].address);
+    message->msg_iov = &vectors[i];
+    message->msg_iovlen = 1;
+    message->msg_name = (void *)&datagrams[i].address;
+    message->msg_namelen = length_of(&datagrams[i].address);
+    if (datagrams[i].segment == 0) continue;
+    uint16_t size = datagrams[i].segment;
+    memset(&controls[i], 0, sizeof controls[i]);
+    message->msg_control = controls[i].bytes;
+    message->msg_controllen = sizeof controls[i].bytes;
+    struct cmsghdr *control = CMSG_FIRSTHDR(message);
+    control->cmsg_level = IPPROTO_UDP;
+    control->cmsg_type = UDP_SEGMENT;
+    control->cmsg_len = CMSG_LEN(sizeof size);
+    memcpy(CMSG_DATA(control), &size, sizeof size);
   }
   int result;
   do {
     result = sendmmsg(fd, messages, count, MSG_DONTWAIT | MSG_NOSIGNAL);
   } while (result < 0 && errno == EINTR);
   return result;
+}
+
+static void set_discovery(int fd, int family, int v4, int v6) {
+  if (family == AF_INET) setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &v4, sizeof v4);
+  else setsockopt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &v6, sizeof v6);
+}
+
+void apus_allow_fragments(int fd, int family) { set_discovery(fd, family, IP_PMTUDISC_DONT, IPV6_PMTUDISC_DONT); }
+
+int apus_send_whole(int fd, const struct apus_datagram *datagram, const uint8_t *buffer) {
+  int family = datagram->address.ss_family;
+  set_discovery(fd, family, IP_PMTUDISC_PROBE, IPV6_PMTUDISC_PROBE);
+  ssize_t result;
+  do {
+    result = sendto(fd, buffer + datagram->offset, datagram->length, MSG_DONTWAIT | MSG_NOSIGNAL,
+                    (const struct sockaddr *)&datagram->address, length_of(&datagram->address));
+  } while (result < 0 && errno == EINTR);
+  int error = errno;
+  apus_allow_fragments(fd, family);
+  errno = error;
+  return result < 0 ? -1 : 0;
 }
 #else
 int apus_receive_datagrams(int fd, struct apus_datagram *datagrams, int count, uint8_t *buffer, size_t size) {
@@ -149,14 +186,27 @@ int apus_receive_datagrams(int fd, struct apus_datagram *datagrams, int count, u
 int apus_send_datagrams(int fd, const struct apus_datagram *datagrams, int count, const uint8_t *buffer) {
   int done = 0;
   while (done < count) {
-    ssize_t result = sendto(fd, buffer + datagrams[done].offset, datagrams[done].length, MSG_DONTWAIT,
-                            (const struct sockaddr *)&datagrams[done].address,
-                            length_of(&datagrams[done].address));
-    if (result < 0 && errno == EINTR) continue;
-    if (result < 0) return done > 0 ? done : -1;
+    const struct apus_datagram *datagram = &datagrams[done];
+    // One system call each, several for what is to be cut up; what fails in the middle is lost.
+    size_t segment = datagram->segment ? datagram->segment : datagram->length;
+    for (size_t sent = 0; sent < datagram->length; sent += segment) {
+      size_t length = datagram->length - sent < segment ? datagram->length - sent : segment;
+      ssize_t result = sendto(fd, buffer + datagram->offset + sent, length, MSG_DONTWAIT,
+                              (const struct sockaddr *)&datagram->address, length_of(&datagram->address));
+      if (result < 0 && errno != EINTR && sent == 0) return done > 0 ? done : -1;
+    }
     done++;
   }
   return done;
+}
+
+void apus_allow_fragments(int fd, int family) {
+  (void)fd;
+  (void)family;
+}
+
+int apus_send_whole(int fd, const struct apus_datagram *datagram, const uint8_t *buffer) {
+  return apus_send_datagrams(fd, datagram, 1, buffer) == 1 ? 0 : -1;
 }
 #endif
 

@@ -9,6 +9,13 @@ public protocol DatagramHandler: AnyObject {
   func received(_ datagram: RawSpan, from remote: Endpoint, on loop: isolated Loop)
   /// All datagrams that waited have been handed over: time to answer them together.
   func receivedAll(on loop: isolated Loop)
+  /// There is room again for datagrams that are to be sent.
+  func drained(on loop: isolated Loop)
+}
+
+extension DatagramHandler {
+  /// Nothing: for who sends little.
+  public func drained(on loop: isolated Loop) {}
 }
 
 /// A UDP socket on a loop. Datagrams come and go in batches of up to 64 a system call; what is sent during a
@@ -19,6 +26,9 @@ public final class UDPSocket: ReadinessHandler, DeferredWork {
   public static let queueLimit = 1 << 20
   /// Batches taken from the socket in one wake-up, so that a flood does not starve the loop's other work.
   private static let batchLimit = 8
+  /// What one walk through the stack takes (UDP_MAX_SEGMENTS, and the largest packet of IP).
+  private static let segmentLimit: UInt32 = 64
+  private static let mergeLimit: UInt32 = 65_000
 
   /// The local end, with the port that was given.
   public let bound: Endpoint
@@ -33,6 +43,10 @@ public final class UDPSocket: ReadinessHandler, DeferredWork {
   private var handler: (any DatagramHandler)?
   private var outgoing: [UInt8] = []
   private var waiting: [apus_datagram] = []
+  /// Where the last of them goes.
+  private var lastRemote: Endpoint?
+  /// Whether the system cuts one large piece into datagrams (UDP_SEGMENT): one walk through the stack for many.
+  private var usesSegments = true
   private var isFlushScheduled = false
   private var isOpen = true
 
@@ -79,20 +93,59 @@ public final class UDPSocket: ReadinessHandler, DeferredWork {
       lost += 1
       return
     }
-    var entry = apus_datagram()
-    entry.offset = UInt32(outgoing.count)
-    entry.length = UInt32(datagram.byteCount)
-    entry.address = remote.socketStorage
+    if !merge(datagram, to: remote) {
+      var entry = apus_datagram()
+      entry.offset = UInt32(outgoing.count)
+      entry.length = UInt32(datagram.byteCount)
+      entry.address = remote.socketStorage
+      waiting.append(entry)
+      lastRemote = remote
+    }
     unsafe datagram.withUnsafeBytes { unsafe outgoing.append(contentsOf: $0) }
-    waiting.append(entry)
     guard !isFlushScheduled else { return }
     isFlushScheduled = true
     loop.atEndOfWakeUp(self)
   }
 
+  /// Bytes that may still be given to `send`.
+  public var room: Int { Self.queueLimit - outgoing.count }
+
+  /// Adds a datagram to the one before it, if both go to the same place and that one is full.
+  private func merge(_ datagram: RawSpan, to remote: Endpoint) -> Bool {
+    guard usesSegments, lastRemote == remote, let last = waiting.last else { return false }
+    let segment = last.segment == 0 ? last.length : last.segment
+    let length = last.length + UInt32(datagram.byteCount)
+    guard datagram.byteCount <= Int(segment), last.length % segment == 0, length <= Self.mergeLimit,
+      last.length / segment < Self.segmentLimit
+    else { return false }
+    waiting[waiting.count - 1].segment = segment
+    waiting[waiting.count - 1].length = length
+    return true
+  }
+
+  /// Sends a datagram at once that must not be cut into fragments on its way. False if it is larger than the
+  /// interface takes; what the system refuses for other reasons is lost.
+  public func sendWhole(_ datagram: RawSpan, to remote: Endpoint) -> Bool {
+    guard isOpen, remote.address.isV4 == bound.address.isV4 else { return true }
+    var entry = apus_datagram()
+    entry.length = UInt32(datagram.byteCount)
+    entry.address = remote.socketStorage
+    let result = unsafe datagram.withUnsafeBytes { bytes -> Int32 in
+      guard let start = bytes.baseAddress else { return 0 }
+      return unsafe apus_send_whole(descriptor, &entry, start.assumingMemoryBound(to: UInt8.self))
+    }
+    guard result < 0 else { return true }
+    if apus_errno() == EMSGSIZE { return false }
+    lost += 1
+    return true
+  }
+
   /// The socket can be read or written: hands over what came, sends what waits.
   public func ready(_ events: Readiness, on loop: isolated Loop) {
-    if events.contains(.writable) { flush() }
+    if events.contains(.writable) {
+      flush()
+      if waiting.isEmpty { handler?.drained(on: loop) }
+    }
     guard events.contains(.readable) else { return }
     for _ in 0..<Self.batchLimit {
       let count = unsafe apus_receive_datagrams(descriptor, arrivals, APUS_DATAGRAMS, buffer, datagramSize)
@@ -134,16 +187,38 @@ public final class UDPSocket: ReadinessHandler, DeferredWork {
         first += Int(sent)
       } else if apus_errno() == EAGAIN {
         waiting.removeFirst(first)
+        lastRemote = nil
         watcher?.watch(for: [.readable, .writable])
         return
+      } else if waiting[first].segment > 0 {
+        // A path, or an interface, on which that does not work.
+        usesSegments = false
+        split(first)
       } else {
         lost += 1
         first += 1
       }
     }
+    lastRemote = nil
     waiting.removeAll(keepingCapacity: true)
     outgoing.removeAll(keepingCapacity: true)
     watcher?.watch(for: .readable)
+  }
+
+  /// Makes single datagrams of merged ones, from the one at `first` on.
+  private func split(_ first: Int) {
+    var entries: [apus_datagram] = []
+    for merged in waiting[first...] {
+      let segment = merged.segment == 0 ? max(merged.length, 1) : merged.segment
+      for start in stride(from: 0, to: merged.length, by: Int(segment)) {
+        var entry = merged
+        entry.offset = merged.offset + start
+        entry.length = min(segment, merged.length - start)
+        entry.segment = 0
+        entries.append(entry)
+      }
+    }
+    waiting.replaceSubrange(first..., with: entries)
   }
 
   /// Binds a non-blocking socket; port 0 takes a free one. Returns the descriptor and what it is bound to.
@@ -155,6 +230,7 @@ public final class UDPSocket: ReadinessHandler, DeferredWork {
     // As much as the system allows: what does not fit into the buffer is lost.
     _ = apus_set_option(descriptor, SOL_SOCKET, SO_RCVBUF, 1 << 20)
     _ = apus_set_option(descriptor, SOL_SOCKET, SO_SNDBUF, 1 << 20)
+    apus_allow_fragments(descriptor, endpoint.address.isV4 ? AF_INET : AF_INET6)
     let result = unsafe endpoint.withSocketAddress { address, length in
       unsafe Glibc.bind(descriptor, address, length)
     }

@@ -1,7 +1,7 @@
 """A libtorrent client for the tests: seeds or downloads, makes torrents, and tells what one contains.
 
     libtorrent_client.py run TORRENT|MAGNET --dir DIR --listen IP:PORT [--peer IP:PORT]... [--only FILE]...
-                             [--stock] [--encrypted] [--lsd] [--slow] [--dht IP:PORT]...
+                             [--stock] [--utp] [--encrypted] [--lsd] [--slow] [--dht IP:PORT]...
     libtorrent_client.py dht DIGEST|KEY|- --listen IP:PORT --dht IP:PORT [--salt TEXT] [--put TEXT [--seed HEX]]
     libtorrent_client.py create PATH --format v1|v1-padded|v2|hybrid --piece-length N --output FILE [--tracker URL]
                              [--web-seed URL]
@@ -49,6 +49,9 @@ def session(args):
             "dht_upload_rate_limit": 1000000,
         })
         settings["alert_mask"] |= lt.alert.category_t.dht_notification
+    if args.utp:  # and nothing else
+        settings.update({"enable_outgoing_utp": True, "enable_incoming_utp": True, "enable_outgoing_tcp": False,
+                         "enable_incoming_tcp": False})
     if args.encrypted:  # RC4 or nothing, both ways
         settings.update({"in_enc_policy": 0, "out_enc_policy": 0, "allowed_enc_level": 2, "prefer_rc4": True})
     elif not args.stock:  # what a fresh installation does is to try an obfuscated handshake first
@@ -184,6 +187,7 @@ def main():
     parser.add_argument("--stock", action="store_true")
     parser.add_argument("--lsd", action="store_true")
     parser.add_argument("--slow", action="store_true")
+    parser.add_argument("--utp", action="store_true")
     parser.add_argument("--encrypted", action="store_true")
     parser.add_argument("--format", choices=FORMATS, default="hybrid")
     parser.add_argument("--piece-length", type=int, default=0)

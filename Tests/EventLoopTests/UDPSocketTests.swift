@@ -87,6 +87,54 @@ private final class Receiver: DatagramHandler {
     }
   }
 
+  @Test func datagramsOfOneSizeThatAreCutByTheSystemComeOneByOne() async throws {
+    try await withLoop { loop in
+      let asking = try await receiver(on: .loopbackV4, isEcho: false, loop)
+      let sent = (0..<70).map { datagram($0, size: $0 == 69 ? 7 : 1000) }
+      await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
+        loop.post { loop in
+          let asking = asking.value(on: loop)
+          asking.expected = sent.count
+          asking.wait(done, on: loop)
+          for bytes in sent { asking.socket.send(bytes.span.bytes, to: asking.socket.bound, on: loop) }
+        }
+      }
+      await loop.perform { loop in
+        #expect(asking.value(on: loop).seen == sent)
+        #expect(asking.value(on: loop).socket.lost == 0)
+        asking.value(on: loop).socket.close(on: loop)
+      }
+    }
+  }
+
+  @Test func whatMustNotBeCutIsRefusedIfItIsLargerThanTheInterfaceTakes() async throws {
+    try await withLoop { loop in
+      let asking = try await receiver(on: .loopbackV4, isEcho: false, loop)
+      let isSent = await loop.perform { loop in
+        let socket = asking.value(on: loop).socket
+        let results = [1000, 65_507].map { size in
+          let bytes = datagram(0, size: size)
+          return socket.sendWhole(bytes.span.bytes, to: socket.bound)
+        }
+        socket.close(on: loop)
+        return results
+      }
+      #expect(isSent == [true, true], "the interface takes 65,536 bytes")
+      let tooLarge = await loop.perform { loop in
+        let bytes = datagram(0, size: 65_508)
+        let bound = asking.value(on: loop).socket.bound
+        guard let (descriptor, local) = try? UDPSocket.bind(to: Endpoint(.loopbackV4, port: 0)) else {
+          return true
+        }
+        let socket = UDPSocket(descriptor, bound: local)
+        let isSent = socket.sendWhole(bytes.span.bytes, to: bound)
+        socket.close(on: loop)
+        return isSent
+      }
+      #expect(!tooLarge)
+    }
+  }
+
   @Test func datagramsThatAreTooLongOrOfTheOtherFamilyAreDropped() async throws {
     try await withLoop { loop in
       let echo = try await receiver(on: .loopbackV4, isEcho: true, loop)

@@ -50,8 +50,10 @@ public final class ApusClient: Client {
 
   /// Waits until the process takes connections at ``address``.
   public func waitUntilListening(_ process: ChildProcess) async throws {
+    let isWithoutTCP = options.contains("--no-tcp")
     try await eventually("apus listens at \(address)", within: .seconds(20)) { [address] in
       if let status = process.status { throw TestFailure("apus ended: \(status)") }
+      if isWithoutTCP { return process.output.contains("\"listening\"") }
       return (try? await onThread { try Connection(to: address).close() }) != nil
     }
   }

@@ -14,9 +14,10 @@ public final class Libtorrent: Client {
   /// Prepares one; `peers` are told to it directly. With `stock`, it obfuscates its handshakes as it
   /// does when nobody configures it; with `encrypted`, it speaks to nobody who does not encrypt all. It
   /// downloads the files with the numbers `only`, all if there are none. It enters the DHT through the nodes
-  /// `dht`, if there are any.
+  /// `dht`, if there are any; with `utp`, it speaks over uTP only.
   public init(
     on stage: Stage, peers: [TestAddress] = [], stock: Bool = false, encrypted: Bool = false,
+    utp: Bool = false,
     only: [Int] = [],
     dht: [TestAddress] = []
   ) {
@@ -25,6 +26,7 @@ public final class Libtorrent: Client {
     for peer in peers { options += ["--peer", "\(peer)"] }
     if stock { options.append("--stock") }
     if encrypted { options.append("--encrypted") }
+    if utp { options.append("--utp") }
     for file in only { options += ["--only", "\(file)"] }
     for node in dht { options += ["--dht", "\(node)"] }
     self.options = options

@@ -13,10 +13,12 @@ public final class TransmissionDaemon: Client {
   private let process = Mutex<ChildProcess?>(nil)
 
   private let isEncrypted: Bool
+  private let usesUTP: Bool
 
-  /// Prepares one; with `encrypted`, it speaks to nobody who does not encrypt.
-  public init(on stage: Stage, encrypted: Bool = false) {
+  /// Prepares one; with `encrypted`, it speaks to nobody who does not encrypt; with `utp`, over uTP, too.
+  public init(on stage: Stage, encrypted: Bool = false, utp: Bool = false) {
     self.stage = stage
+    usesUTP = utp
     isEncrypted = encrypted
     control = TestAddress(ip: address.ip, port: address.port + 12000)
   }
@@ -29,7 +31,7 @@ public final class TransmissionDaemon: Client {
       "bind-address-ipv4": address.ip, "peer-port": Int(address.port),
       "rpc-bind-address": control.ip, "rpc-port": Int(control.port),
       "download-dir": folder, "incomplete-dir-enabled": false, "rename-partial-files": false,
-      "dht-enabled": false, "lpd-enabled": false, "pex-enabled": false, "utp-enabled": false,
+      "dht-enabled": false, "lpd-enabled": false, "pex-enabled": false, "utp-enabled": usesUTP,
       "port-forwarding-enabled": false, "encryption": isEncrypted ? 2 : 0, "preallocation": 0,
       "speed-limit-down-enabled": false, "speed-limit-up-enabled": false, "alt-speed-enabled": false,
       "download-queue-enabled": false, "seed-queue-enabled": false, "watch-dir-enabled": false,

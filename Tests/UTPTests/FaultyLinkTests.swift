@@ -59,7 +59,7 @@ import Testing
     "a drifting clock does not look like a queue",
     arguments: [(21, 0.0005), (22, -0.0005)] as [(UInt64, Double)])
   func drifts(seed: UInt64, skew: Double) {
-    let network = Network(seed: seed, rate: 10)
+    let network = Network(seed: seed, rate: 5)
     let (a, b) = (network.host(side: 0), network.host(side: 1, skew: skew))
     _ = a.connect(to: b, sending: .max / 2, at: 0)
     network.flush(a)

@@ -32,7 +32,7 @@ import Testing
     "leaves at least nine tenths of the link to a stream like TCP",
     arguments: [(3, 150), (4, 300), (5, 1000)] as [(UInt64, UInt64)])
   func yields(seed: UInt64, buffer: UInt64) {
-    let network = Network(seed: seed, rate: 20, buffer: buffer)
+    let network = Network(seed: seed, rate: 10, buffer: buffer)
     let (a, b) = (network.host(side: 0), network.host(side: 1))
     _ = a.connect(to: b, sending: .max / 2, at: 0)
     network.flush(a)
@@ -57,7 +57,7 @@ import Testing
   @Test(
     "two streams share alike, also when one comes later", arguments: [(6, 0), (7, 10)] as [(UInt64, Double)])
   func shares(seed: UInt64, later: Double) {
-    let network = Network(seed: seed, rate: 20)
+    let network = Network(seed: seed, rate: 10)
     let hosts = (0..<4).map { network.host(side: $0 % 2) }
     _ = hosts[0].connect(to: hosts[1], sending: .max / 2, at: 0)
     network.flush(hosts[0])

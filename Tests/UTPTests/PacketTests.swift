@@ -25,6 +25,13 @@ import Testing
         acknowledged: 5), 22..<26, 26..<26
     ),
     (
+      // As libtorrent has it: only as many bytes of bits as it needs.
+      "21012f8a" + "00000001" + "00000002" + "00000003" + "00040005" + "0001" + "3f",
+      UTPHeader(
+        type: .state, connectionID: 0x2f8a, timestamp: 1, difference: 2, window: 3, sequence: 4,
+        acknowledged: 5), 22..<23, 23..<23
+    ),
+    (
       // An unknown extension in front of the selective acknowledgement.
       "11022f8a" + "00000001" + "00000002" + "00000003" + "00040005" + "0103616263" + "000400000001",
       UTPHeader(
@@ -61,11 +68,9 @@ import Testing
       "", "41002f8a" + "00112233" + "00000000" + "00100000" + "000100",
       "42002f8a" + "00112233" + "00000000" + "00100000" + "00010000",
       "51002f8a" + "00112233" + "00000000" + "00100000" + "00010000",
-      // Extensions that end too early, or whose bits do not come in fours.
+      // Extensions that end too early.
       "21012f8a" + "00000001" + "00000002" + "00000003" + "00040005",
       "21012f8a" + "00000001" + "00000002" + "00000003" + "00040005" + "0004" + "010000",
-      "21012f8a" + "00000001" + "00000002" + "00000003" + "00040005" + "0003" + "010000",
-      "21012f8a" + "00000001" + "00000002" + "00000003" + "00040005" + "0000",
     ])
   func refuses(text: String) throws {
     let bytes = try #require([UInt8](hexadecimal: text))
@@ -73,18 +78,21 @@ import Testing
     #expect(packet == nil)
   }
 
-  @Test("padding is passed over, whatever its size", arguments: [2, 3, 256, 257, 258, 259, 514, 515, 65_000])
+  @Test(
+    "padding is passed over, whatever its size", arguments: [12, 13, 266, 267, 268, 269, 524, 525, 65_000])
   func pads(count: Int) throws {
     var bytes = [UInt8](repeating: 0xff, count: 20 + count + 3)
     bytes.withUnsafeMutableBytes {
-      Self.vectors[1].header.write(to: $0, extension: Padding.number)
-      Padding.write(to: $0, count)
+      Self.vectors[1].header.write(to: $0, extension: LargestDatagram.number)
+      Padding.write(to: $0, count, largest: 9000)
     }
     let parsed = UTPPacket(bytes.rawBytes)
     let packet = try #require(parsed)
     #expect(packet.payload == 20 + count..<bytes.count)
     #expect(packet.header == Self.vectors[1].header)
     #expect(packet.selective.isEmpty)
+    #expect(packet.largestDatagram == 9000)
+    #expect(bytes[1] <= 2, "older libutp takes nothing else for a packet")
   }
 
   @Test("datagrams of others are told apart")

@@ -41,7 +41,8 @@ enum Benchmarks {
   private static func measure(only: String, timed: Bool) async -> [Report.Row] {
     // The engine last: what runs before it makes copies of the process, which then has one thread.
     let all =
-      Wire.all + Downloading.all + Choking.all + Formats.all + Hashing.all + Swarms.all + Storage.all
+      Wire.all + Transport.all + Downloading.all + Choking.all + Formats.all + Hashing.all + Swarms.all
+      + Storage.all
     var rows: [Report.Row] = []
     for benchmark in all where only.isEmpty || benchmark.name.contains(only) {
       rows.append((benchmark.name, benchmark.run(timed: timed)))

@@ -19,6 +19,7 @@ struct Threshold {
     "frames: decode a piece message": Threshold(allocations: 0, retains: 0, instructions: 240),
     "frames: decode a have message": Threshold(allocations: 0, retains: 0, instructions: 220),
     "frames: encode a request": Threshold(allocations: 0, retains: 0, instructions: 440),
+    "uTP: a packet of 1,472 bytes": Threshold(allocations: 0, retains: 1.3),
     "picker: pick and receive a block, peers: 1": Threshold(allocations: 0, retains: 0.1, instructions: 800),
     "picker: pick and receive a block, peers: 10": Threshold(allocations: 0, retains: 0.1, instructions: 800),
     "picker: pick and receive a block, peers: 100": Threshold(

@@ -5,7 +5,7 @@ import UTP
 
 /// Two sockets, the packets between them, and somebody who loses, repeats, damages and invents some. What
 /// arrives is the start of what was sent as long as nothing was damaged or invented; memory stays bounded.
-struct Exchange {
+struct Exchange: ~Copyable {
   private let sockets: [UTPSocket]
   private let endpoints = (0..<2).map { Endpoint(IPAddress(v4: 0x0a00_0001 + UInt32($0)), port: 6881) }
   private var connections: [[UTPConnection]] = [[], []]

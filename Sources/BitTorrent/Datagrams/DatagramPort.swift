@@ -9,6 +9,12 @@ protocol DatagramReceiver: AnyObject {
     _ datagram: RawSpan, from remote: Endpoint, through port: DatagramPort, on loop: isolated Loop)
   /// All datagrams that waited have been handed over.
   func receivedAll(through port: DatagramPort, on loop: isolated Loop)
+  /// There is room again for what is to be sent.
+  func drained(through port: DatagramPort, on loop: isolated Loop)
+}
+
+extension DatagramReceiver {
+  func drained(through port: DatagramPort, on loop: isolated Loop) {}
 }
 
 /// The UDP socket at the address and port of a listener. DHT, uTP and UDP trackers share it, as peers expect:
@@ -73,4 +79,6 @@ final class DatagramPort: DatagramHandler {
     utp?.receivedAll(through: self, on: loop)
     trackers?.receivedAll(through: self, on: loop)
   }
+
+  func drained(on loop: isolated Loop) { utp?.drained(through: self, on: loop) }
 }

@@ -24,6 +24,8 @@ struct PeerBook {
     var isV2Only: Bool
     /// The rank that a connection would have (BEP 40); 0 as long as we do not know who we are.
     var priority: UInt32 = 0
+    /// What the last connection ran over; forgotten when one fails.
+    var transport: PeerTransport?
     /// Whether it is greeted encrypted; `nil`: as we usually do.
     var isEncrypted: Bool?
     /// Whether the other way of greeting has been tried since the last failure.
@@ -36,6 +38,8 @@ struct PeerBook {
   struct Candidate: Equatable {
     let endpoint: Endpoint
     let isV2Only: Bool
+    /// What worked the last time; else all is to be tried.
+    var transport: PeerTransport?
     var isEncrypted: Bool?
   }
 
@@ -97,7 +101,8 @@ struct PeerBook {
     guard let best else { return nil }
     entries[best.endpoint]?.isInUse = true
     return Candidate(
-      endpoint: best.endpoint, isV2Only: best.entry.isV2Only, isEncrypted: best.entry.isEncrypted)
+      endpoint: best.endpoint, isV2Only: best.entry.isV2Only, transport: best.entry.transport,
+      isEncrypted: best.entry.isEncrypted)
   }
 
   /// An incoming peer is at `endpoint` (its listening one, where that is known).
@@ -105,6 +110,18 @@ struct PeerBook {
     add(endpoint, from: .incoming)
     entries[endpoint]?.isInUse = true
     entries[endpoint]?.failures = 0
+  }
+
+  /// Something answers there over TCP that does not greet us: uTP may lead to somebody else. Soon, and once.
+  mutating func tryOverUTP(_ endpoint: Endpoint, now: Instant) {
+    entries[endpoint]?.transport = .utp
+    entries[endpoint]?.isInUse = false
+    entries[endpoint]?.notBefore = now
+  }
+
+  /// A connection that we opened works over that.
+  mutating func worked(_ endpoint: Endpoint, over transport: PeerTransport) {
+    entries[endpoint]?.transport = transport
   }
 
   /// A connection ended after it had been open. `wasUseful` tells whether payload moved.
@@ -115,6 +132,7 @@ struct PeerBook {
     entry.isInUse = false
     entry.isResting = false
     entry.failures = wasUseful ? 0 : entry.failures + 1
+    if !wasUseful { entry.transport = nil }
     entry.notBefore = now + Self.delay(failures: entry.failures, using: &random)
     entries[endpoint] = entry
   }

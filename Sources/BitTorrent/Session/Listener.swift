@@ -3,15 +3,17 @@ import Encryption
 import EventLoop
 import PeerProtocol
 
-/// Accepts connections on one address, reads their handshakes and passes them on to their torrents.
-/// Confined to one loop. Strangers that say nothing, or nonsense, cost a descriptor for ten seconds.
+/// Accepts connections on one address, over TCP and, with `welcome`, what else there is, reads their handshakes and
+/// passes them on to their torrents. Confined to one loop. Strangers that say nothing, or nonsense, cost a
+/// descriptor for ten seconds.
 final class Listener: ReadinessHandler {
   /// Connections that may be waiting for their handshake; beyond that the oldest goes.
   private static let greetingLimit = 256
   private static let greetingSeconds = 10.0
 
   let bound: Endpoint
-  private let descriptor: Int32
+  /// `nil` if nobody is awaited over TCP.
+  private let descriptor: Int32?
   let registry: TorrentRegistry
   private let policy: EncryptionPolicy
   private var watcher: SocketWatcher?
@@ -19,7 +21,7 @@ final class Listener: ReadinessHandler {
   /// Those whose handshake is awaited, oldest first.
   private var greeting: [IncomingConnection] = []
 
-  init(descriptor: Int32, bound: Endpoint, registry: TorrentRegistry, policy: EncryptionPolicy) {
+  init(descriptor: Int32?, bound: Endpoint, registry: TorrentRegistry, policy: EncryptionPolicy) {
     self.descriptor = descriptor
     self.bound = bound
     self.registry = registry
@@ -27,7 +29,7 @@ final class Listener: ReadinessHandler {
   }
 
   func start(on loop: isolated Loop) {
-    watcher = loop.watcher(descriptor, self)
+    if let descriptor { watcher = loop.watcher(descriptor, self) }
     watcher?.watch(for: .readable)
     let me = Confined(self, on: loop)
     let sweeper = loop.timer { loop in me.value(on: loop).sweep(on: loop) }
@@ -40,24 +42,27 @@ final class Listener: ReadinessHandler {
     watcher = nil
     sweeper?.close()
     sweeper = nil
-    TCP.close(descriptor)
+    if let descriptor { TCP.close(descriptor) }
     for incoming in greeting { incoming.close() }
     greeting = []
   }
 
   func ready(_ events: Readiness, on loop: isolated Loop) {
+    guard let descriptor else { return }
     // Bounded, so that a flood of connections does not starve those that are open.
     for _ in 0..<64 {
       guard let (descriptor, remote) = TCP.accept(descriptor) else { return }
-      if greeting.count >= Self.greetingLimit { greeting.removeFirst().close() }
-      let incoming = IncomingConnection(
-        .tcp(descriptor), remote: remote, listener: self, policy: policy, now: loop.now)
-      guard incoming.start(on: loop) else {
-        TCP.close(descriptor)
-        continue
-      }
-      greeting.append(incoming)
+      welcome(.tcp(descriptor), from: remote, on: loop)
     }
+  }
+
+  /// Somebody has connected.
+  func welcome(_ carrier: PeerStream.Carrier, from remote: Endpoint, on loop: isolated Loop) {
+    if greeting.count >= Self.greetingLimit { greeting.removeFirst().close() }
+    let incoming = IncomingConnection(
+      carrier, remote: remote, listener: self, policy: policy, now: loop.now)
+    guard incoming.start(on: loop) else { return PeerStream.close(carrier) }
+    greeting.append(incoming)
   }
 
   /// A handshake is complete: the torrent's loop takes the connection over.

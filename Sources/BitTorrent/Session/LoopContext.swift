@@ -41,6 +41,8 @@ final class LoopContext: DeferredWork {
   var listening: [Endpoint] = []
   /// The local network; `nil` if it is left alone.
   var neighbours: Confined<LocalNeighbours>?
+  /// uTP beside each listener; only on the loop of the session's UDP sockets.
+  var utp: [UTPPort] = []
   /// Where peers see us.
   var ourAddress = AddressVotes()
   /// Connections of all torrents of the session, half-open ones and those that wait for their torrent

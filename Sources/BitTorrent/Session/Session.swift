@@ -61,15 +61,26 @@ public final class Session: Sendable {
     let registry = registry
     listeners = await first.perform { loop in
       sockets.map { pair in
+        // Without TCP its port stays taken until here, so that nobody else is found at ours.
+        if !configuration.usesTCP { TCP.close(pair.stream) }
         let listener = Listener(
-          descriptor: pair.stream, bound: pair.bound, registry: registry, policy: configuration.encryption)
+          descriptor: configuration.usesTCP ? pair.stream : nil, bound: pair.bound, registry: registry,
+          policy: configuration.encryption)
         listener.start(on: loop)
         return Confined(listener, on: loop)
       }
     }
+    let (listeners, context) = (listeners, loops[0])
     ports = await first.perform { loop in
-      sockets.map { pair in
-        let port = DatagramPort(UDPSocket(pair.datagrams, bound: pair.bound))
+      zip(sockets, listeners).map { pair, listener in
+        let port = DatagramPort(
+          UDPSocket(pair.datagrams, bound: pair.bound, datagramSize: UTPPort.largestDatagram))
+        if configuration.usesUTP {
+          let utp = UTPPort(port, on: loop) { carrier, remote, loop in
+            listener.value(on: loop).welcome(carrier, from: remote, on: loop)
+          }
+          context.value(on: loop).utp.append(utp)
+        }
         _ = port.start(on: loop)
         return Confined(port, on: loop)
       }
@@ -226,8 +237,12 @@ public final class Session: Sendable {
     if let service = udpTrackers?.service {
       await service.loop.perform { loop in service.value(on: loop).stop(on: loop) }
     }
-    for port in ports { await port.loop.perform { loop in port.value(on: loop).close(on: loop) } }
     disk.stop()
+    // Last of all: over them peers and trackers are told that we go.
+    await loops[0].loop.perform { loop in
+      for utp in loops[0].value(on: loop).utp { utp.close(on: loop) }
+      for port in ports { port.value(on: loop).close(on: loop) }
+    }
     for context in loops {
       await context.loop.perform { loop in context.value(on: loop).close(on: loop) }
       context.loop.stop()

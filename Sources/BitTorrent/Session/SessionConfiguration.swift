@@ -57,6 +57,10 @@ public struct SessionConfiguration: Sendable {
   public var localDiscovery = true
   /// Bytes of an info dictionary that is fetched from peers (BEP 9); a larger one is refused.
   public var metadataLimit = 32 << 20
+  /// Whether peers are reached, and awaited, over TCP.
+  public var usesTCP = true
+  /// Whether peers are reached, and awaited, over uTP (BEP 29).
+  public var usesUTP = true
   /// What peers are told that this is (BEP 10 `v`).
   public var clientName = "Apus 0.1.0"
   /// The start of the peer id (BEP 20).

@@ -15,12 +15,16 @@ final class PeerStream {
     case tcp(Int32)
     /// Nothing: what a web seed sends comes by HTTP.
     case web
+    /// A connection over uTP, on the loop of its port.
+    case utp(Confined<UTPStream>)
+    /// Both on their way to the same peer: the first that gets there stays.
+    case race(tcp: Int32, utp: Confined<UTPStream>)
 
-    /// Our own end, as the system has it.
+    /// Our own end, as the system has it; `nil` where it has none of its own.
     var local: Endpoint? {
       switch self {
-      case .tcp(let descriptor): TCP.local(descriptor)
-      case .web: nil
+      case .tcp(let descriptor), .race(let descriptor, _): TCP.local(descriptor)
+      case .web, .utp: nil
       }
     }
   }
@@ -35,8 +39,15 @@ final class PeerStream {
     case failed
   }
 
-  private let carrier: Carrier
+  private var carrier: Carrier
   private var watcher: SocketWatcher?
+  /// What of the carrier can be used without asking for its loop, once started.
+  private var utp: UTPStream?
+  private var race: ConnectRace?
+  /// Neither way led to the peer.
+  private var isLost = false
+  /// TCP was there before uTP, or instead of it.
+  private(set) var hasBeatenUTP = false
   /// What comes in is decrypted with it. What goes out is encrypted by `SendQueue`, once.
   var incomingCipher: RC4?
 
@@ -48,34 +59,80 @@ final class PeerStream {
   /// Has `handler` told from now on when the stream is ready; false if the system refuses.
   func start(_ handler: any ReadinessHandler, for events: Readiness, on loop: isolated Loop) -> Bool {
     switch carrier {
-    case .tcp(let descriptor): watcher = loop.watcher(descriptor, handler)
-    case .web: break
+    case .web:
+      return true
+    case .tcp(let descriptor):
+      watcher = loop.watcher(descriptor, handler)
+      watcher?.watch(for: events)
+      return watcher != nil
+    case .utp(let stream):
+      guard stream.loop === loop else { return false }
+      utp = stream.value(on: loop)
+      utp?.start(handler, for: events)
+      return true
+    case .race(let descriptor, let stream):
+      let race = ConnectRace(tcp: descriptor, utp: stream.value(on: loop))
+      let isRunning = race.start(for: self, handler, on: loop)
+      if isRunning { self.race = race }
+      return isRunning
     }
-    watcher?.watch(for: events)
-    return watcher != nil
+  }
+
+  /// A race has been won, or lost: then nothing is left to be closed.
+  func ended(race winner: Carrier?, _ handler: any ReadinessHandler, on loop: isolated Loop) {
+    race = nil
+    guard let winner else {
+      isLost = true
+      return handler.ready(.writable, on: loop)
+    }
+    carrier = winner
+    if case .tcp = winner { hasBeatenUTP = true }
+    guard start(handler, for: [], on: loop) else {
+      isLost = true
+      Self.close(winner)
+      return handler.ready(.writable, on: loop)
+    }
+    handler.ready(.writable, on: loop)
   }
 
   /// Changes what the handler is told of.
-  func watch(for events: Readiness) { watcher?.watch(for: events) }
+  func watch(for events: Readiness) {
+    if let utp { utp.watch(for: events) } else { watcher?.watch(for: events) }
+  }
+
+  /// What carries the bytes; TCP until a race is over.
+  var transport: PeerTransport {
+    if case .utp = carrier { .utp } else { .tcp }
+  }
 
   /// Whether an attempt to connect, which has ended, was successful.
   var isConnected: Bool {
     switch carrier {
     case .tcp(let descriptor): TCP.connectError(descriptor) == 0
     case .web: true
+    case .utp: utp?.isConnected ?? false
+    case .race: false
     }
   }
 
   /// Reads what is there into the vectors, one after the other.
   func read(into vectors: UnsafeMutablePointer<iovec>, count: Int) -> Moved {
-    let moved =
-      switch carrier {
-      case .tcp(let descriptor): unsafe apus_receive(descriptor, vectors, Int32(count))
-      case .web: 0
-      }
-    guard moved > 0 else { return moved == 0 ? .ended : Self.moved(moved) }
-    if let incomingCipher { unsafe Self.apply(incomingCipher, to: vectors, bytes: moved) }
-    return .bytes(moved)
+    let moved = unsafe readCarrier(into: vectors, count: count)
+    if let incomingCipher, case .bytes(let bytes) = moved {
+      unsafe Self.apply(incomingCipher, to: vectors, bytes: bytes)
+    }
+    return moved
+  }
+
+  private func readCarrier(into vectors: UnsafeMutablePointer<iovec>, count: Int) -> Moved {
+    switch carrier {
+    case .tcp(let descriptor):
+      let moved = unsafe apus_receive(descriptor, vectors, Int32(count))
+      return moved == 0 ? .ended : Self.moved(moved)
+    case .utp: return unsafe utp?.read(into: vectors, count: count) ?? .none
+    case .race: return .none
+    case .web: return .ended
+    }
   }
 
   /// Decrypts the first bytes that the vectors hold.
@@ -96,6 +153,8 @@ final class PeerStream {
     switch carrier {
     case .tcp(let descriptor): Self.moved(unsafe apus_send(descriptor, vectors, Int32(count)))
     case .web: .ended
+    case .utp: unsafe utp?.write(vectors, count: count) ?? .none
+    case .race: .none
     }
   }
 
@@ -109,17 +168,33 @@ final class PeerStream {
   func release() -> Carrier {
     watcher?.close()
     watcher = nil
+    utp?.pause()
+    utp = nil
     return carrier
   }
 
   /// Ends the stream at once. To be called once, by whoever has it last.
-  func close() { Self.close(release()) }
+  func close() {
+    if let race {
+      race.close()
+      self.race = nil
+    } else if let utp {
+      utp.close()
+      self.utp = nil
+    } else if !isLost {
+      Self.close(release())
+    }
+  }
 
   /// Ends what was released.
   static func close(_ carrier: Carrier) {
     switch carrier {
     case .tcp(let descriptor): TCP.close(descriptor)
     case .web: break
+    case .utp(let stream): stream.loop.post { loop in stream.value(on: loop).close() }
+    case .race(let descriptor, let stream):
+      TCP.close(descriptor)
+      close(.utp(stream))
     }
   }
 }

@@ -83,7 +83,7 @@ extension PeerConnection {
   /// What moved with this peer.
   var traffic: PeerTraffic {
     PeerTraffic(
-      endpoint: endpoint, host: web?.url.host, client: client, downloaded: downloaded, uploaded: uploaded,
-      isEncrypted: web?.url.isSecure ?? isEncrypted)
+      endpoint: endpoint, host: web?.url.host, transport: stream.transport, client: client,
+      downloaded: downloaded, uploaded: uploaded, isEncrypted: web?.url.isSecure ?? isEncrypted)
   }
 }

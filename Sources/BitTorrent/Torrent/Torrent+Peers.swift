@@ -36,18 +36,35 @@ extension Torrent {
 
   /// Opens a connection, for which there is a permit.
   private func connect(_ candidate: PeerBook.Candidate, on loop: isolated Loop) {
-    let source = context.configuration.listen.first { $0.address.isV4 == candidate.endpoint.address.isV4 }
-    guard let descriptor = try? TCP.connect(to: candidate.endpoint, from: source?.address) else {
+    guard let carrier = carrier(to: candidate, on: loop) else {
       context.connections.giveBack()
       book.failed(candidate.endpoint, now: loop.now, using: &random)
       return
     }
     let hash = candidate.isV2Only ? upgradedHash ?? info.infoHash : info.infoHash
     let peer = makePeer(
-      .tcp(descriptor), candidate.endpoint, isOutgoing: true, wireHash: hash,
+      carrier, candidate.endpoint, isOutgoing: true, wireHash: hash,
       beginsEncrypted: candidate.isEncrypted ?? context.configuration.encryption.beginsEncrypted, on: loop)
     connecting += 1
     if !peer.start(on: loop) { peer.close(.connectFailed, on: loop) }
+  }
+
+  /// Starts to connect: over what worked the last time, or else over all that there is.
+  private func carrier(to candidate: PeerBook.Candidate, on loop: isolated Loop) -> PeerStream.Carrier? {
+    let remote = candidate.endpoint
+    let port = context.utp.first { $0.bound.address.isV4 == remote.address.isV4 }
+    let usesTCP = context.configuration.usesTCP
+    var stream: Confined<UTPStream>?
+    if let port, !usesTCP || candidate.transport != .tcp {
+      stream = port.connect(to: remote).map { Confined($0, on: loop) }
+    }
+    guard usesTCP, stream == nil || candidate.transport != .utp else { return stream.map { .utp($0) } }
+    let source = context.configuration.listen.first { $0.address.isV4 == remote.address.isV4 }
+    guard let descriptor = try? TCP.connect(to: remote, from: source?.address) else {
+      return stream.map { .utp($0) }
+    }
+    guard let stream else { return .tcp(descriptor) }
+    return .race(tcp: descriptor, utp: stream)
   }
 
   /// A connection from outside, its handshake read.
@@ -103,6 +120,7 @@ extension Torrent {
     choker.joined(peer.slot, now: loop.now)
     if peer.isOutgoing {
       book.connected(peer.remote)
+      book.worked(peer.remote, over: peer.stream.transport)
       book.understood(peer.remote, isEncrypted: peer.beginsEncrypted)
     }
     exchangeVersion &+= 1
@@ -174,6 +192,9 @@ extension Torrent {
         book.varied(peer.remote, from: peer.beginsEncrypted, now: now)
       {
         return
+      }
+      if peer.isOutgoing, peer.peerID == nil, peer.stream.hasBeatenUTP {
+        return book.tryOverUTP(peer.remote, now: now)
       }
       fallthrough
     default:

@@ -16,6 +16,7 @@ extension Torrent {
       if let index = moved.firstIndex(where: { $0.isSame(as: mine) }) {
         moved[index].downloaded += mine.downloaded
         moved[index].uploaded += mine.uploaded
+        moved[index].transport = mine.transport
       } else {
         moved.append(mine)
       }

@@ -35,6 +35,7 @@ struct TrafficLog {
     if let index = gone.firstIndex(where: { $0.isSame(as: traffic) }) {
       gone[index].downloaded += traffic.downloaded
       gone[index].uploaded += traffic.uploaded
+      gone[index].transport = traffic.transport
     } else if gone.count < Self.limit {
       gone.append(traffic)
     }

@@ -21,6 +21,8 @@ public struct PeerTraffic: Sendable, Equatable {
   public var endpoint: Endpoint
   /// For a web seed the host, and port, of its URL; `nil` for peers. A web seed has no `endpoint`.
   public var host: String?
+  /// What carried it, the last time.
+  public var transport: PeerTransport
   /// Its program, as far as it says.
   public var client: String
   /// Payload bytes that came from it.

@@ -27,6 +27,8 @@ struct apus_datagram {
   /// Where its bytes start in the buffer, and how many there are.
   uint32_t offset;
   uint32_t length;
+  /// When sending: the bytes are several datagrams of this size, the last one perhaps shorter. 0: just one.
+  uint32_t segment;
 };
 /// Datagrams that one call receives or sends at most.
 #define APUS_DATAGRAMS 64
@@ -42,6 +44,12 @@ int apus_join_group(int fd, const struct sockaddr *group, const struct sockaddr 
 /// Has a datagram socket send to multicast groups through an interface, named as for apus_join_group, and over
 /// so many hops; 0 or -1 with errno.
 int apus_send_through(int fd, const struct sockaddr *local, unsigned interface, int hops);
+/// Sends one datagram that must not be cut into fragments; 0, or -1 with errno, which is EMSGSIZE if it is larger
+/// than the interface takes.
+int apus_send_whole(int fd, const struct apus_datagram *datagram, const uint8_t *buffer);
+/// Has datagrams cut into fragments where the path needs it, instead of being held back by what the system has
+/// heard of the path.
+void apus_allow_fragments(int fd, int family);
 /// The terminal's columns on a descriptor, or 0.
 int apus_terminal_columns(int fd);
 /// The terminal's rows on a descriptor, or 0.

@@ -21,8 +21,11 @@ public struct PacketBatch: ~Copyable {
   private let limit: Int
   private var used = 0
 
+  /// Bytes that a batch has room for unless told otherwise.
+  public static let usualBytes = 256 << 10
+
   /// Room for `limit` datagrams of `byteCount` bytes together; at least for one of any size.
-  public init(limit: Int = 64, byteCount: Int = 256 << 10) {
+  public init(limit: Int = 64, byteCount: Int = PacketBatch.usualBytes) {
     self.limit = limit
     capacity = max(byteCount, 65_536)
     unsafe base = .allocate(byteCount: capacity, alignment: 64)

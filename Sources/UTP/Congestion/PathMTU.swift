@@ -30,6 +30,13 @@ struct PathMTU {
     return isFirst ? ceiling : (floor + ceiling + 1) / 2
   }
 
+  /// The peer takes more than is usual.
+  mutating func allow(_ most: Int) {
+    guard most > ceiling else { return }
+    ceiling = most
+    isFirst = true
+  }
+
   mutating func probing() { isProbing = true }
 
   mutating func arrived(_ size: Int) {

@@ -1,3 +1,4 @@
+import Addresses
 import Bytes
 
 // What a packet does. All that cannot be true is passed over without a trace.
@@ -23,6 +24,9 @@ extension UTPConnection {
     guard abs(step) <= UTP.packetLimit else { return }
 
     silence = 0
+    if let largest = packet.largestDatagram {
+      mtu.allow(min(Int(largest), socket.configuration.largestDatagram(to: remote.address)))
+    }
     measure(header, now: now)
     if ahead >= 0 {
       remoteWindow = Int(header.window)

@@ -1,3 +1,5 @@
+import Addresses
+
 // What leaves: packets that were lost, then new ones, then an acknowledgement if none of them carried it.
 extension UTPConnection {
   /// Writes the packets that may leave now. False if the batch had no room for all of them.
@@ -22,7 +24,7 @@ extension UTPConnection {
         isWindowLimited = true
         return true
       }
-      guard batch.hasRoom(length + UTPHeader.byteCount) else { return false }
+      guard batch.hasRoom(length + UTPHeader.byteCount + LargestDatagram.byteCount) else { return false }
       firstToResend += 1
       transmit(sequence, &batch, now: now)
     }
@@ -42,7 +44,8 @@ extension UTPConnection {
         return true
       }
       if sent.count == 0, now - lastData > trip.timeout { ledbat.idle(packet: packetSize) }
-      let length = min(waiting, packetSize)
+      var length = min(waiting, packetSize)
+      if unsentStart < greeting { length = min(length, greeting - Int(unsentStart)) }
       let window = min(Int(ledbat.window), remoteWindow)
       guard flight + length <= window || mayAsk || flight == 0 && length <= remoteWindow else {
         isWindowLimited = flight + length > Int(ledbat.window)
@@ -53,7 +56,9 @@ extension UTPConnection {
       // Sizes are tried out in the middle of a stream, where a loss is noticed at once.
       var probe = 0
       if let size = mtu.probe, waiting > 4 * packetSize, flight > 0, flight + size <= window { probe = size }
-      guard batch.hasRoom(max(length + UTPHeader.byteCount, probe)) else { return false }
+      guard batch.hasRoom(max(length + UTPHeader.byteCount + LargestDatagram.byteCount, probe)) else {
+        return false
+      }
       mayAsk = false
       askAt = .max
       append(length, probe: probe, &batch, now: now)
@@ -93,13 +98,24 @@ extension UTPConnection {
     let packet = sent[sequence]
     let length = Int(packet.length)
     let isProbe = packet.probe > 0 && packet.transmissions == 0
-    let padding = isProbe ? Int(packet.probe) - length - UTPHeader.byteCount : 0
+    // What leaves before the peer is known to have heard it.
+    let tellsLargest =
+      phase == .connecting
+      || isOutgoing && outgoingStart == 0 && !isProbe && length + LargestDatagram.byteCount <= packetSize
+    let padding =
+      isProbe
+      ? Int(packet.probe) - length - UTPHeader.byteCount : tellsLargest ? LargestDatagram.byteCount : 0
     let room = unsafe batch.add(
       UTPHeader.byteCount + padding + length, to: remote, isProbe: isProbe)
     let type: UTPPacketType = phase == .connecting ? .syn : packet.isFIN ? .fin : .data
     unsafe header(type, sequence: sequence, now: now).write(
-      to: room, extension: isProbe ? Padding.number : 0)
-    if isProbe { unsafe Padding.write(to: room, padding) }
+      to: room, extension: padding > 0 ? LargestDatagram.number : 0)
+    let largest = socket.configuration.largestDatagram(to: remote.address)
+    if isProbe {
+      unsafe Padding.write(to: room, padding, largest: largest)
+    } else if tellsLargest {
+      unsafe LargestDatagram.write(largest, to: room)
+    }
     if length > 0, let start = room.baseAddress {
       unsafe outgoing.copy(
         length, at: Int(packet.position - outgoingStart), to: start + UTPHeader.byteCount + padding)

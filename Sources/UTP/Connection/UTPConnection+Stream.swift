@@ -46,12 +46,12 @@ extension UTPConnection {
   /// Ends the connection: what was written is still sent, for a few seconds at most; what comes is thrown
   /// away. No events follow. Idempotent.
   public func close(now: UInt64) {
+    owner = nil
+    events = []
     switch phase {
     case .connecting: socket.end(self)
     case .open:
       phase = .closing
-      owner = nil
-      events = []
       incoming.removeFirst(incoming.count)
       endAt = now + UTP.linger
       socket.isDirty(self)
@@ -61,9 +61,9 @@ extension UTPConnection {
 
   /// Ends the connection at once; the peer is told. No events follow.
   public func abort() {
-    guard phase != .closed else { return }
     owner = nil
     events = []
+    guard phase != .closed else { return }
     if phase != .connecting { socket.sendReset(of: self) }
     socket.end(self)
   }

@@ -54,6 +54,9 @@ public final class UTPConnection {
   public internal(set) var phase: Phase
   /// Why it ended, if it did without `close`.
   public internal(set) var failure: Failure?
+  /// Bytes at the start of what we send that travel in packets of their own. Transmission 3.00 lets what follows
+  /// a handshake in the same packet lie until more comes.
+  public var greeting = 0
   /// Whatever its user wants to find with it.
   public var owner: AnyObject?
 
@@ -139,7 +142,10 @@ public final class UTPConnection {
     self.received = received
     phase = isOutgoing ? .connecting : .open
     sent = SentPackets(next: sequence)
-    mtu = PathMTU(most: socket.configuration.largestDatagram(to: remote.address))
+    mtu = PathMTU(
+      most: min(
+        socket.configuration.largestDatagram(to: remote.address),
+        UTPConfiguration.usualDatagram(to: remote.address)))
     ledbat = Ledbat(packet: PathMTU.usual - UTPHeader.byteCount, jitter: UInt64(sendID) &* 40_503)
     // What is known before the peer has told.
     remoteWindow = 64 << 10

@@ -69,6 +69,8 @@ public struct UTPPacket: Equatable, Sendable {
   /// The bits of the selective acknowledgement, empty if there is none. The first bit, the lowest of the
   /// first byte, is for the packet `acknowledged + 2`.
   public var selective: Range<Int>
+  /// Bytes of the largest datagram that the sender takes, if it says so.
+  public var largestDatagram: UInt32?
   /// The piece of the stream.
   public var payload: Range<Int>
 
@@ -91,8 +93,10 @@ public struct UTPPacket: Equatable, Sendable {
       let content = offset + 2..<offset + 2 + Int(bytes.byte(at: offset + 1))
       guard content.upperBound <= bytes.byteCount else { return nil }
       if next == SelectiveAcknowledgement.number {
-        guard !content.isEmpty, content.count % 4 == 0 else { return nil }
+        // Four at a time, says the BEP; libtorrent sends as many as it needs.
         selective = content
+      } else if next == LargestDatagram.number, content.count == 8 {
+        largestDatagram = LargestDatagram.read(bytes, at: content.lowerBound)
       }
       next = bytes.byte(at: offset)
       offset = content.upperBound
@@ -116,17 +120,46 @@ enum SelectiveAcknowledgement {
   static let mostBytes = 128
 }
 
+/// The eight bytes of extension 2 (which other programs send as zeros, and do not look at): how large datagrams the
+/// sender takes, behind four letters. Programs that do not say take what Ethernet carries; libtorrent cuts off what
+/// is longer, without noticing.
+///
+/// The first extension of a packet must be 1 or 2: to older libutp what has another is not a packet.
+enum LargestDatagram {
+  static let number: UInt8 = 2
+  static let byteCount = 10
+  /// `APUS`.
+  private static let mark: UInt32 = 0x4150_5553
+
+  /// Writes the extension behind the header; `next` is the one that follows, 0 for none.
+  static func write(_ value: Int, next: UInt8 = 0, to room: UnsafeMutableRawBufferPointer) {
+    let start = UTPHeader.byteCount
+    unsafe room[start] = next
+    unsafe room[start + 1] = 8
+    unsafe room.storeBytes(of: mark.bigEndian, toByteOffset: start + 2, as: UInt32.self)
+    unsafe room.storeBytes(of: UInt32(clamping: value).bigEndian, toByteOffset: start + 6, as: UInt32.self)
+  }
+
+  /// What an extension 2 says; its content is at `offset`, eight bytes.
+  static func read(_ bytes: RawSpan, at offset: Int) -> UInt32? {
+    bytes.bigEndian(UInt32.self, at: offset) == mark ? bytes.bigEndian(UInt32.self, at: offset + 4) : nil
+  }
+}
+
 /// Extensions that mean nothing and are passed over: they make a packet larger, to try out whether the path takes
 /// it. If not, what it carried leaves again without them.
 enum Padding {
-  static let number: UInt8 = 0xaa
+  private static let number: UInt8 = 0xaa
   /// What one of them takes at most, its own two bytes included.
   private static let mostBytes = 257
+  /// What they take together at least.
+  static let leastBytes = LargestDatagram.byteCount + 2
 
-  /// Fills `count` bytes behind the header, at least 2.
-  static func write(to room: UnsafeMutableRawBufferPointer, _ count: Int) {
-    var offset = UTPHeader.byteCount
-    let end = offset + count
+  /// Fills `count` bytes behind the header, `leastBytes` or more; `largest` is told on the way.
+  static func write(to room: UnsafeMutableRawBufferPointer, _ count: Int, largest: Int) {
+    unsafe LargestDatagram.write(largest, next: number, to: room)
+    var offset = UTPHeader.byteCount + LargestDatagram.byteCount
+    let end = UTPHeader.byteCount + count
     unsafe UnsafeMutableRawBufferPointer(rebasing: room[offset..<end]).initializeMemory(
       as: UInt8.self, repeating: 0)
     while offset < end {

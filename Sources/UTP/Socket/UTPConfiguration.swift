@@ -12,11 +12,14 @@ public struct UTPConfiguration: Sendable {
   public var spareBytes = 4 << 20
   /// What the interface takes in one packet, headers of IP and UDP included.
   public var interfaceMTU = 1500
-  /// The same of the loopback interface.
-  public var loopbackMTU = 65_536
+  /// The same for the loopback interface. Less than that takes, so that a batch has room for many.
+  public var loopbackMTU = 16_640
 
   /// The defaults.
   public init() {}
+
+  /// Bytes of the largest datagram that anybody takes: what fits into a frame of Ethernet.
+  static func usualDatagram(to address: IPAddress) -> Int { 1500 - (address.isV4 ? 28 : 48) }
 
   /// Bytes of the largest datagram that may go to an address.
   func largestDatagram(to address: IPAddress) -> Int {

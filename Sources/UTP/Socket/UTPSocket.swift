@@ -26,11 +26,12 @@ public final class UTPSocket {
   private var dirty: [UTPConnection] = []
   private var firstDirty = 0
   /// Packets that belong to no connection.
-  private var replies: [(UTPHeader, Endpoint)] = []
+  private var replies: [(header: UTPHeader, remote: Endpoint, tellsLargest: Bool)] = []
   private var repliesUntil: UInt64 = 0
   private var resetsLeft = 0
   private let cookie: KeyedHash
   private var random: UInt64
+  private var latest: UInt64 = 0
 
   private static let replyLimit = 256
   /// How many packets a peer may send before it has heard anything of us but the greeting.
@@ -52,6 +53,7 @@ public final class UTPSocket {
 
   /// Opens a connection; `nil` if there are too many to the same peer.
   public func connect(to remote: Endpoint, now: UInt64) -> UTPConnection? {
+    let now = forward(now)
     for _ in 0..<16 {
       let id = UInt16(truncatingIfNeeded: nextRandom())
       guard table.find(remote, id) == nil else { continue }
@@ -72,9 +74,10 @@ public final class UTPSocket {
       rejected.malformed += 1
       return false
     }
+    let now = forward(now)
     let id = packet.header.connectionID
     if packet.header.type == .syn {
-      greet(packet.header, remote, now: now)
+      greet(packet.header, remote, tellsLargest: packet.largestDatagram != nil, now: now)
     } else if packet.header.type == .reset {
       // It carries either number, as other programs have it.
       for step: UInt16 in 0..<3 {
@@ -106,7 +109,7 @@ public final class UTPSocket {
     return UInt16(truncatingIfNeeded: cookie(words.high, words.low, rest))
   }
 
-  private func greet(_ header: UTPHeader, _ remote: Endpoint, now: UInt64) {
+  private func greet(_ header: UTPHeader, _ remote: Endpoint, tellsLargest: Bool, now: UInt64) {
     guard acceptsConnections, incomingCount < configuration.incomingLimit else {
       rejected.unwanted += 1
       return
@@ -117,7 +120,7 @@ public final class UTPSocket {
         type: .state, connectionID: header.connectionID, timestamp: time,
         difference: time &- header.timestamp, window: UInt32(clamping: configuration.receiveLimit),
         sequence: firstSequence(remote, id: header.connectionID, sequence: header.sequence),
-        acknowledged: header.sequence), to: remote)
+        acknowledged: header.sequence), to: remote, tellsLargest: tellsLargest)
   }
 
   /// The first packet behind a greeting, if it quotes what the greeting was answered with.
@@ -163,9 +166,9 @@ public final class UTPSocket {
   }
 
   /// Answers are as short as what they answer, at most; beyond some they are left out.
-  private func reply(_ header: UTPHeader, to remote: Endpoint) {
+  private func reply(_ header: UTPHeader, to remote: Endpoint, tellsLargest: Bool = false) {
     guard replies.count < Self.replyLimit else { return }
-    replies.append((header, remote))
+    replies.append((header, remote, tellsLargest))
   }
 
   func sendReset(of connection: UTPConnection) {
@@ -218,9 +221,15 @@ public final class UTPSocket {
 
   /// Writes datagrams that are due to the batch. True when all are in it; else send them and call again.
   public func fill(_ batch: inout PacketBatch, now: UInt64) -> Bool {
-    while let (header, remote) = replies.last {
-      guard batch.hasRoom(UTPHeader.byteCount) else { return false }
-      unsafe header.write(to: batch.add(UTPHeader.byteCount, to: remote))
+    let now = forward(now)
+    while let reply = replies.last {
+      let count = UTPHeader.byteCount + (reply.tellsLargest ? LargestDatagram.byteCount : 0)
+      guard batch.hasRoom(count) else { return false }
+      let room = unsafe batch.add(count, to: reply.remote)
+      unsafe reply.header.write(to: room, extension: reply.tellsLargest ? LargestDatagram.number : 0)
+      if reply.tellsLargest {
+        unsafe LargestDatagram.write(configuration.largestDatagram(to: reply.remote.address), to: room)
+      }
       replies.removeLast()
     }
     while firstDirty < dirty.count {
@@ -245,6 +254,7 @@ public final class UTPSocket {
 
   /// Does what is due.
   public func advance(to now: UInt64) {
+    let now = forward(now)
     while let connection = heap.next(now: now) {
       connection.advance(to: now)
       if connection.phase != .closed { heap.lower(connection, to: max(connection.deadline, now + 1)) }
@@ -270,6 +280,19 @@ public final class UTPSocket {
       end(connection)
     }
     replies = []
+  }
+
+  /// Ends all connections at once; peers of those that are open are told, as far as `fill` is called after.
+  public func abortAll() {
+    for connection in table.all {
+      if connection.phase == .open { connection.abort() } else { connection.close(now: connection.lastSent) }
+    }
+  }
+
+  /// Time never goes back, whatever the caller reads it from.
+  private func forward(_ now: UInt64) -> UInt64 {
+    latest = max(latest, now)
+    return latest
   }
 
   private func nextRandom() -> UInt64 {

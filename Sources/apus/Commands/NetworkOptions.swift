@@ -28,6 +28,8 @@ struct NetworkOptions: Sendable {
         help: "Download from peers only, not from the web servers that a torrent or magnet link names."),
       .flag(\.usesDHT, "--no-dht", sets: false, help: "Neither look for peers nor be found in the DHT."),
       .flag(\.noPeerExchange, "--no-pex", help: "Exchange no peers with peers."),
+      .flag(\.noTCP, "--no-tcp", help: "Reach and await peers over uTP only."),
+      .flag(\.noUTP, "--no-utp", help: "Reach and await peers over TCP only."),
       .flag(\.noLocalDiscovery, "--no-lsd", help: "Seek no peers on the local network."),
     ] + Parameter.group(\.dht, DHTEntry.parameters)
   var listen: [Endpoint] = []
@@ -40,6 +42,8 @@ struct NetworkOptions: Sendable {
   var dht = DHTEntry()
   var noPeerExchange = false
   var noLocalDiscovery = false
+  var noTCP = false
+  var noUTP = false
 
   /// The ports that BitTorrent programs traditionally use.
   private static let usualPorts: ClosedRange<UInt16> = 6881...6889
@@ -49,6 +53,7 @@ struct NetworkOptions: Sendable {
 
   /// Refuses what cannot be meant, such as rates at which nothing would ever arrive.
   func validate() throws(UsageProblem) {
+    if noTCP, noUTP { throw UsageProblem("--no-tcp and --no-utp: no way to any peer is left") }
     try dht.validate()
     for (option, rate) in [("--limit-down", limitDown), ("--limit-up", limitUp)] {
       if let rate, rate.bytes < Self.lowestRate { throw UsageProblem("\(option): the lowest rate is 1K") }
@@ -66,6 +71,8 @@ struct NetworkOptions: Sendable {
     configuration.dht = dht.configuration(listen: listen, isEnabled: usesDHT)
     configuration.peerExchange = !noPeerExchange
     configuration.localDiscovery = !noLocalDiscovery
+    configuration.usesTCP = !noTCP
+    configuration.usesUTP = !noUTP
     configuration.diskThreads = max(2, Process.processors)
     if !listen.isEmpty {
       configuration.listen = listen
