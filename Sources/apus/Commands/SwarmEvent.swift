@@ -105,10 +105,9 @@ enum SwarmEvent {
 
   private static func traffic(_ peer: PeerTraffic) -> JSONValue {
     [
-      "address": .string(peer.host ?? peer.endpoint.description),
-      "transport": .string(peer.transport.rawValue), "client": .string(peer.client),
+      "address": .string(peer.host ?? peer.endpoint.description), "client": .string(peer.client),
       "downloaded": .integer(peer.downloaded), "uploaded": .integer(peer.uploaded),
-      "encrypted": .bool(peer.isEncrypted),
+      "encrypted": .bool(peer.isEncrypted), "transport": .string(peer.transport.rawValue),
     ]
   }
 }
