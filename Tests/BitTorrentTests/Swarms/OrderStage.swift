@@ -22,7 +22,8 @@ struct OrderStage {
     try await SwarmStage.with(files, version: version, pieceLength: pieceLength) { stage in
       let seeder = try await SwarmStage.session { $0.uploadLimit = rate }
       _ = try await seeder.add(stage.metainfo, AddOptions(directory: stage.seedFolder)).waitUntilComplete()
-      let leech = try await SwarmStage.session()
+      // Fewer blocks at a time than there are, however fast the machine: the rest is still to be chosen.
+      let leech = try await SwarmStage.session { $0.requestQueue = 64 }
       var options = AddOptions(directory: stage.downloadFolder("copy"))
       if isSeeded { options.peers = seeder.listening }
       configure(&options)
