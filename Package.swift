@@ -45,6 +45,7 @@ let package = Package(
     .library(name: "PeerProtocol", targets: ["PeerProtocol"]),
     .library(name: "TrackerProtocol", targets: ["TrackerProtocol"]),
     .library(name: "UTP", targets: ["UTP"]),
+    .library(name: "HTTPParsing", targets: ["HTTPParsing"]),
     .library(name: "MainlineDHT", targets: ["MainlineDHT"]),
     .library(name: "TrackerServer", targets: ["TrackerServer"]),
     .executable(name: "apus", targets: ["apus"]),
@@ -73,6 +74,7 @@ let package = Package(
     room("Encryption", ["Bytes", "Digest"]),
     room("TrackerProtocol", ["Bytes", "Digest", "Bencode", "Addresses"]),
     room("UTP", ["Bytes", "Addresses"]),
+    room("HTTPParsing", ["Bytes", "Addresses"]),
     room("MainlineDHT", ["Bytes", "Digest", "Bencode", "Addresses"]),
 
     // Machinery.
@@ -92,7 +94,10 @@ let package = Package(
       ]),
     room(
       "TrackerServer",
-      ["Addresses", "Bytes", "Digest", "Bencode", "TrackerProtocol", "HTTPServer", "EventLoop"]),
+      [
+        "Addresses", "Bytes", "Digest", "Bencode", "TrackerProtocol", "HTTPServer", "EventLoop",
+        "HTTPParsing",
+      ]),
     .executableTarget(
       name: "apus",
       dependencies: [
@@ -119,6 +124,7 @@ let package = Package(
       "TrackerProtocolTests", ["Addresses", "TrackerProtocol", "Bencode", "Bytes", "Digest", "TestSupport"]),
     tests("EncryptionTests", ["Encryption", "Bytes", "Digest"]),
     tests("UTPTests", ["Addresses", "Bytes", "UTP"]),
+    tests("HTTPParsingTests", ["Addresses", "Bytes", "HTTPParsing"]),
     tests("MainlineDHTTests", ["Addresses", "MainlineDHT", "Bencode", "Bytes", "Digest"]),
     tests("EventLoopTests", ["Addresses", "EventLoop"]),
     tests("TransferTests", ["Addresses", "Transfer", "EventLoop", "HTTPServer", "Threads"]),

@@ -1,12 +1,11 @@
 public import Addresses
 internal import EventLoop
-internal import HTTPServer
 
 /// A running HTTP tracker: answers announces and scrapes until stopped.
 public final class Tracker: Sendable {
   /// What it listens on, ports filled in.
   public let endpoints: [Endpoint]
-  private let server: HTTPServer
+  private let http: HTTPFrontEnd
   private let core: TrackerCore
   private let loop: Loop
 
@@ -16,16 +15,8 @@ public final class Tracker: Sendable {
     let core = TrackerCore(configuration, seed: seeds.next()) {
       UInt32(truncatingIfNeeded: Instant.now.nanoseconds / 1_000_000_000)
     }
-    let service = TrackerService(core)
-    var options = HTTPServerOptions()
-    options.threads = configuration.threads
-    options.maximumConnections = configuration.maximumConnections
-    do {
-      server = try HTTPServer(listen: configuration.listen, options: options) { service.answer($0) }
-    } catch {
-      throw TrackerError(description: error.description)
-    }
-    endpoints = server.boundEndpoints
+    http = try HTTPFrontEnd(core)
+    endpoints = http.endpoints
     self.core = core
     loop = Loop(name: "tracker")
     loop.post { loop in
@@ -42,7 +33,7 @@ public final class Tracker: Sendable {
 
   /// Stops listening, ends what is being answered and lets go of everything. Idempotent.
   public func stop() {
-    server.stop()
+    http.stop()
     loop.stop()
     loop.join()
   }

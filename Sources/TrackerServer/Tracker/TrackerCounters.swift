@@ -8,4 +8,10 @@ final class TrackerCounters: Sendable {
   let scrapes = Atomic<Int>(0)
   /// Requests that were answered with a failure.
   let failures = Atomic<Int>(0)
+  /// HTTP connections that were closed because their address has too many.
+  let httpTurnedAway = Atomic<Int>(0)
+  /// HTTP connections that were closed to make room.
+  let httpEvicted = Atomic<Int>(0)
+  /// HTTP connections that were given to the library: for pages, the API and TLS.
+  let httpHandedOver = Atomic<Int>(0)
 }
