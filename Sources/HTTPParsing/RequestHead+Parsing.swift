@@ -87,7 +87,7 @@ private struct RequestLine {
       if byte == UInt8(ascii: "?"), mark == nil { mark = offset }
       offset += 1
     }
-    guard offset > start else { throw .line }
+    guard offset > start, mark != start else { throw .line }
     path = start..<(mark ?? offset)
     query = (mark.map { $0 + 1 } ?? offset)..<offset
     // " HTTP/1.1"

@@ -25,6 +25,9 @@ public struct AnnounceQuery: Sendable {
   /// Whether it names an address of itself; see `claimedAddresses(in:)`.
   public private(set) var claimsAddresses = false
 
+  /// Whether it has keys that begin with `x_`, which are not in any BEP.
+  public private(set) var isExtended = false
+
   /// Reads an announce from a raw query, still percent-encoded. Unknown parameters are ignored, as are unknown
   /// events; of a repeated one the last counts. O(n), numbers checked for overflow.
   public init(_ bytes: RawSpan) throws(RequestFault) {
@@ -59,6 +62,7 @@ public struct AnnounceQuery: Sendable {
     (uploaded, downloaded, left) = (values.uploaded, values.downloaded, values.left)
     (event, wanted) = (values.event, values.wanted)
     (acceptsCompact, claimsAddresses) = (values.acceptsCompact, values.claimsAddresses)
+    isExtended = values.isExtended
   }
 
   /// The addresses that a query claims for its sender (`ip`, and `ipv4` and `ipv6` of BEP 7), in that order. What
@@ -86,6 +90,7 @@ private struct Values {
   var wanted: Int?
   var acceptsCompact = true
   var claimsAddresses = false
+  var isExtended = false
 
   @inline(__always)
   mutating func take(_ bytes: RawSpan, _ parameter: QueryBytes.Parameter) throws(RequestFault) {
@@ -105,7 +110,13 @@ private struct Values {
       guard let number = QueryBytes.number(bytes, value) else { throw .malformed("downloaded") }
       downloaded = number
     case 2, 4: claimsAddresses = claimsAddresses || Self.isClaim(bytes, parameter.key)
-    default: break
+    default:
+      let key = parameter.key.lowerBound
+      if parameter.key.count > 2, bytes.byte(at: key + 1) == UInt8(ascii: "_"),
+        bytes.byte(at: key) == UInt8(ascii: "x")
+      {
+        isExtended = true
+      }
     }
   }
 

@@ -125,7 +125,7 @@ extension HTTPDesk {
       return .broken
     }
     body.removeAll(keepingCapacity: true)
-    guard let client = configuration.proxies.client(of: head, bytes, source: connection.client.address) else {
+    guard let client = proxies.client(of: head, bytes, source: connection.client.address) else {
       responder.refuse(ProxyRules.missing, into: &body)
       appendHead(status: 400, isKeptAlive: false, isVersion11: true)
       return .broken

@@ -33,6 +33,10 @@ final class HTTPDesk {
   private static let candidates = 32
 
   let plan: Plan
+  // Copied out of the configuration, which is too large to be copied for a request.
+  let proxies: ProxyRules
+  private let requestTimeout: Double
+  private let idleTimeout: Double
   let window: UnsafeMutableRawBufferPointer
   var responder: TrackerResponder
   var body: [UInt8] = []
@@ -44,6 +48,9 @@ final class HTTPDesk {
 
   init(_ plan: Plan, seed: UInt64) {
     self.plan = plan
+    proxies = plan.core.configuration.proxies
+    requestTimeout = plan.core.configuration.requestTimeout
+    idleTimeout = Double(plan.core.configuration.idleTimeout)
     unsafe window = .allocate(byteCount: Self.windowSize, alignment: 16)
     responder = TrackerResponder(plan.core, seed: seed)
     dice = Dice(state: ~seed)
@@ -53,8 +60,6 @@ final class HTTPDesk {
 
   deinit { unsafe window.deallocate() }
 
-  var configuration: TrackerConfiguration { plan.core.configuration }
-
   /// Begins to accept from a listening descriptor, which is the desk's from now on.
   func listen(_ descriptor: Int32, isSecure: Bool, on loop: isolated Loop) {
     let listener = HTTPListener(descriptor, isSecure: isSecure, desk: self)
@@ -63,7 +68,7 @@ final class HTTPDesk {
     guard clock == nil else { return }
     let me = Confined(self, on: loop)
     clock = loop.timer { loop in me.value(on: loop).closeLate(on: loop) }
-    clock?.set(every: max(0.05, min(1, configuration.requestTimeout / 4)))
+    clock?.set(every: max(0.05, min(1, requestTimeout / 4)))
   }
 
   /// Stops accepting; the connections go on.
@@ -93,8 +98,7 @@ final class HTTPDesk {
         return
       }
       let connection = HTTPConnection(descriptor, from: remote, desk: self, now: loop.now)
-      let rules = configuration.proxies
-      connection.awaitsProxyHeader = rules.manner == .proxyProtocol && rules.isTrusted(remote.address)
+      connection.awaitsProxyHeader = proxies.manner == .proxyProtocol && proxies.isTrusted(remote.address)
       if listener.isSecure {
         connection.isSecure = true
         if !connection.awaitsProxyHeader {
@@ -118,7 +122,7 @@ final class HTTPDesk {
   /// Has a connection wait for what its phase says.
   func wait(_ connection: HTTPConnection, on loop: isolated Loop) {
     if connection.position < 0 {
-      if !plan.core.configuration.proxies.isTrusted(connection.remote.address) {
+      if !proxies.isTrusted(connection.remote.address) {
         guard plan.ledger.enter(connection.remote.address) else {
           plan.core.counters.httpTurnedAway.add(1, ordering: .relaxed)
           return TCP.close(connection.descriptor)
@@ -171,8 +175,8 @@ final class HTTPDesk {
       let connection = connections[index]
       let limit =
         switch connection.phase {
-        case .resting: Double(configuration.idleTimeout)
-        case .reading, .writing: configuration.requestTimeout
+        case .resting: idleTimeout
+        case .reading, .writing: requestTimeout
         case .lingering: Self.lingering
         }
       if now.seconds(since: connection.since) > limit { close(connection) }

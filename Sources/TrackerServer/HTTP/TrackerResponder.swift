@@ -10,10 +10,14 @@ struct TrackerResponder {
   let core: TrackerCore
   private var reply = SwarmReply()
   private var dice: Dice
+  private let interval: Int
+  private let minimumInterval: Int
 
   /// `seed` must not be known to those who ask.
   init(_ core: TrackerCore, seed: UInt64) {
     self.core = core
+    interval = core.configuration.interval
+    minimumInterval = core.configuration.minimumInterval ?? (interval + 1) / 2
     dice = Dice(state: seed)
   }
 
@@ -60,7 +64,6 @@ struct TrackerResponder {
   private func append(
     _ announcement: Announcement, _ source: IPAddress, isCompact: Bool, to body: inout [UInt8]
   ) {
-    let configuration = core.configuration
     body.append(text: "d8:completei")
     body.append(decimal: reply.counts.seeds)
     body.append(text: "e10:downloadedi")
@@ -70,9 +73,9 @@ struct TrackerResponder {
     body.append(text: "10:incompletei")
     body.append(decimal: reply.counts.leeches)
     body.append(text: "e8:intervali")
-    body.append(decimal: configuration.interval)
+    body.append(decimal: interval)
     body.append(text: "e12:min intervali")
-    body.append(decimal: configuration.minimumInterval ?? (configuration.interval + 1) / 2)
+    body.append(decimal: minimumInterval)
     body.append(UInt8(ascii: "e"))
     // The peer itself is never among them; its second entry may be.
     let skipped = announcement.other.flatMap { position(of: $0) }
@@ -144,12 +147,12 @@ extension [UInt8] {
   /// Appends a number in decimal digits.
   mutating func append(decimal number: Int) {
     if number < 0 { append(UInt8(ascii: "-")) }
-    var rest = number.magnitude
-    let start = count
-    repeat {
-      append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10))
-      rest /= 10
-    } while rest > 0
-    self[start...].reverse()
+    let magnitude = number.magnitude
+    var unit: UInt = 1
+    while magnitude / unit >= 10 { unit *= 10 }
+    while unit > 0 {
+      append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: magnitude / unit % 10))
+      unit /= 10
+    }
   }
 }

@@ -5,6 +5,8 @@ internal import EventLoop
 public final class Tracker: Sendable {
   /// What it listens on, ports filled in.
   public let endpoints: [Endpoint]
+  /// Where it speaks HTTPS.
+  public var secureEndpoints: [Endpoint] { http.secureEndpoints }
   private let http: HTTPFrontEnd
   private let core: TrackerCore
   private let loop: Loop
@@ -19,10 +21,13 @@ public final class Tracker: Sendable {
     endpoints = http.endpoints
     self.core = core
     loop = Loop(name: "tracker")
-    loop.post { loop in
+    loop.post { [http] loop in
       // Two of 256 shards, eight times a second: around in 16 seconds.
       let sweep = loop.timer { _ in core.sweep(shards: 2) }
       sweep.set(every: 0.125)
+      // Certificates are replaced where they lie, by programs that renew them.
+      let renewal = loop.timer { _ in try? http.reloadIdentity() }
+      renewal.set(every: 30)
     }
   }
 
@@ -31,10 +36,14 @@ public final class Tracker: Sendable {
   /// What the table holds at this moment.
   public var statistics: SwarmStatistics { core.table.statistics }
 
+  /// Has new connections over HTTPS meet the key and the certificates that are in their files now. Throws what is
+  /// wrong with them, and changes nothing then. Happens by itself within half a minute.
+  public func reloadIdentity() throws(TrackerError) { try http.reloadIdentity() }
+
   /// Stops listening, ends what is being answered and lets go of everything. Idempotent.
   public func stop() {
-    http.stop()
     loop.stop()
     loop.join()
+    http.stop()
   }
 }
