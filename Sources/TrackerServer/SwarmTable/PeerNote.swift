@@ -4,7 +4,8 @@ struct SwarmClock: Sendable {
   /// Ticks that a lifetime has at most; the rest of the round is time for the sweep.
   private static let mostTicks: UInt32 = 5000
 
-  private let shift: UInt32
+  /// Seconds of a tick, as a power of two.
+  let shift: UInt32
   /// Ticks after which a peer is forgotten.
   private let lifetime: UInt32
 
@@ -22,6 +23,11 @@ struct SwarmClock: Sendable {
 
   /// Seconds since the peer announced, to the tick.
   func age(_ note: PeerNote, now: UInt32) -> UInt32 { ticks(since: note, now: now) << shift }
+
+  /// A note as it is written down: the age in ticks in place of the time.
+  func aged(_ note: PeerNote, now: UInt32) -> UInt16 {
+    note.word & ~UInt16(Self.mask) | UInt16(truncatingIfNeeded: ticks(since: note, now: now))
+  }
 
   private func ticks(since note: PeerNote, now: UInt32) -> UInt32 { (tick(now) &- note.tick) & Self.mask }
 }

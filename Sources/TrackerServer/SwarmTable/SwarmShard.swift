@@ -78,6 +78,9 @@ struct SwarmShard: ~Copyable {
     (sweepSlots, sweepV6, sweepPeers) = (0, false, .max)
   }
 
+  /// Forgets everything.
+  mutating func removeAll() { forgetAll(keepingTorrents: false) }
+
   /// Enters a torrent that is not there. O(1).
   mutating func enter(_ words: HashWords, _ hash: UInt64) -> SwarmSlot? {
     guard torrents < CellArray.mostSlots else { return nil }
@@ -130,12 +133,12 @@ struct SwarmShard: ~Copyable {
   }
 
   /// Moves inline peers into blocks, so that there is room for more.
-  mutating func spill(_ slot: SwarmSlot) {
+  mutating func spill(_ slot: SwarmSlot, expected: Int = 1) {
     unsafe withUnsafeTemporaryAllocation(of: SwarmPeer.self, capacity: 3) { peers in
       let count = slot.inlineCount
       for index in 0..<count { unsafe peers.initializeElement(at: index, to: slot.inline(index)) }
       slot.beginBlocks()
-      for index in 0..<count { unsafe insert(peers[index], into: slot, expected: count + 1) }
+      for index in 0..<count { unsafe insert(peers[index], into: slot, expected: max(count + 1, expected)) }
     }
   }
 

@@ -16,6 +16,14 @@ struct HashWords: Equatable {
     }
   }
 
+  /// Reads the 20 bytes of wire form at `offset`, which are there.
+  init(wire bytes: UnsafeRawBufferPointer, at offset: Int) {
+    precondition(offset >= 0 && bytes.count - offset >= 20)
+    unsafe first = UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+    unsafe second = UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: offset + 8, as: UInt64.self))
+    unsafe third = UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: offset + 16, as: UInt32.self))
+  }
+
   init(_ slot: UnsafeRawPointer) {
     unsafe first = slot.load(as: UInt64.self)
     unsafe second = slot.load(fromByteOffset: 8, as: UInt64.self)

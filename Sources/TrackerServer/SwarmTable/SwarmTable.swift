@@ -17,7 +17,7 @@ public final class SwarmTable: Sendable {
 
   /// The bounds it was made with.
   public let limits: SwarmLimits
-  private let key: TableKey
+  let key: TableKey
   fileprivate let shards: [Shard]
   private let torrentCount = Atomic<Int>(0)
   private let peerCount = Atomic<Int>(0)
@@ -44,15 +44,24 @@ public final class SwarmTable: Sendable {
     let words = HashWords(infoHash)
     let hash = words.hash(key)
     let address = PeerAddress(peer)
-    let torrents = torrentCount.load(ordering: .relaxed)
-    let room = SwarmShard.Room(
-      torrents: torrents < limits.torrents / 4 * 3 ? .open : torrents < limits.torrents ? .narrow : .none,
-      peer: peerCount.load(ordering: .relaxed) < limits.peers)
+    let room = room
     var dice = Dice(state: random)
     try withShard(hash) { shard throws(SwarmRefusal) in
       try shard.announce(
         words, hash, address, announce, room: room, now: now, dice: &dice, into: &reply)
     }
+  }
+
+  var room: SwarmShard.Room {
+    let torrents = torrentCount.load(ordering: .relaxed)
+    return SwarmShard.Room(
+      torrents: torrents < limits.torrents / 4 * 3 ? .open : torrents < limits.torrents ? .narrow : .none,
+      peer: peerCount.load(ordering: .relaxed) < limits.peers)
+  }
+
+  /// Forgets everything, shard by shard.
+  func removeAll() {
+    for number in 0..<shardCount { withShard(number: number) { $0.removeAll() } }
   }
 
   /// The counts of a swarm; `nil` if the table does not know it.
@@ -62,8 +71,11 @@ public final class SwarmTable: Sendable {
     return withShard(hash) { shard in shard.scrape(words, hash) }
   }
 
+  /// Peers, without taking a lock.
+  var peersAtMoment: Int { peerCount.load(ordering: .relaxed) }
+
   /// Torrents and peers together, without taking a lock.
-  var entries: Int { torrentCount.load(ordering: .relaxed) + peerCount.load(ordering: .relaxed) }
+  var entries: Int { torrentCount.load(ordering: .relaxed) + peersAtMoment }
 
   /// Shards to sweep, numbered from 0.
   public var shardCount: Int { shards.count }
@@ -99,7 +111,7 @@ public final class SwarmTable: Sendable {
     try with(shards[number], body)
   }
 
-  private func withShard<Result: Sendable, Failure: Error>(
+  func withShard<Result: Sendable, Failure: Error>(
     _ hash: UInt64, _ body: (inout SwarmShard) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     // The low half: the place within a shard comes from the high bits.
