@@ -95,7 +95,8 @@ let package = Package(
     room(
       "TrackerServer",
       [
-        "Addresses", "Bytes", "Digest", "Bencode", "TrackerProtocol", "HTTPServer", "EventLoop",
+        "Addresses", "Bytes", "Digest", "Bencode", "TrackerProtocol", "HTTPServer", "EventLoop", "CSystem",
+        "Threads",
         "HTTPParsing",
       ]),
     .executableTarget(

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -329,5 +330,38 @@ void apus_limit_heaps(int count) {
 void apus_trim_heap(void) {
 #ifdef __GLIBC__
   malloc_trim(0);
+#endif
+}
+
+void *apus_map(size_t size) {
+  void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (base == MAP_FAILED) return NULL;
+#ifdef MADV_NOHUGEPAGE
+  // A huge page would count 2 MiB for the first byte that is used.
+  madvise(base, size, MADV_NOHUGEPAGE);
+#endif
+  return base;
+}
+
+void *apus_remap(void *base, size_t size, size_t new_size) {
+#ifdef __linux__
+  void *moved = mremap(base, size, new_size, MREMAP_MAYMOVE);
+  return moved == MAP_FAILED ? NULL : moved;
+#else
+  void *moved = apus_map(new_size);
+  if (moved == NULL) return NULL;
+  memcpy(moved, base, size < new_size ? size : new_size);
+  munmap(base, size);
+  return moved;
+#endif
+}
+
+void apus_unmap(void *base, size_t size) { munmap(base, size); }
+
+void apus_discard(void *base, size_t size) {
+#ifdef __linux__
+  madvise(base, size, MADV_DONTNEED);
+#else
+  madvise(base, size, MADV_FREE);
 #endif
 }

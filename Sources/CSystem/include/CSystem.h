@@ -87,5 +87,14 @@ int64_t apus_start_of_system(void);
 void apus_limit_heaps(int count);
 /// Gives the holes of the heap back to the system. Milliseconds, with its locks held.
 void apus_trim_heap(void);
+/// Maps `size` bytes of zeroed memory of its own, in small pages; NULL if there is none.
+void *apus_map(size_t size);
+/// Makes a mapping larger or smaller, wherever it then lies, without copying what is in it; NULL, and the mapping
+/// as it was, if there is no memory.
+void *apus_remap(void *base, size_t size, size_t new_size);
+/// Lets go of a mapping.
+void apus_unmap(void *base, size_t size);
+/// Gives the memory of whole pages back; they read as zeroes when used again (or as before, on macOS).
+void apus_discard(void *base, size_t size);
 /// errno of the calling thread.
 int apus_errno(void);

@@ -10,14 +10,10 @@ struct TrackerResponder {
   let core: TrackerCore
   private var reply = SwarmReply()
   private var dice: Dice
-  private let interval: Int
-  private let minimumInterval: Int
 
   /// `seed` must not be known to those who ask.
   init(_ core: TrackerCore, seed: UInt64) {
     self.core = core
-    interval = core.configuration.interval
-    minimumInterval = core.configuration.minimumInterval ?? (interval + 1) / 2
     dice = Dice(state: seed)
   }
 
@@ -64,6 +60,7 @@ struct TrackerResponder {
   private func append(
     _ announcement: Announcement, _ source: IPAddress, isCompact: Bool, to body: inout [UInt8]
   ) {
+    let intervals = core.intervals(after: reply)
     body.append(text: "d8:completei")
     body.append(decimal: reply.counts.seeds)
     body.append(text: "e10:downloadedi")
@@ -73,9 +70,9 @@ struct TrackerResponder {
     body.append(text: "10:incompletei")
     body.append(decimal: reply.counts.leeches)
     body.append(text: "e8:intervali")
-    body.append(decimal: interval)
+    body.append(decimal: intervals.usual)
     body.append(text: "e12:min intervali")
-    body.append(decimal: minimumInterval)
+    body.append(decimal: intervals.minimum)
     body.append(UInt8(ascii: "e"))
     // The peer itself is never among them; its second entry may be.
     let skipped = announcement.other.flatMap { position(of: $0) }

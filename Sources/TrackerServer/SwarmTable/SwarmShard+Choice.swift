@@ -6,12 +6,12 @@ extension SwarmShard {
     into reply: inout SwarmReply
   ) {
     guard wanted > 0 else { return }
-    guard slot.state == .blocks else {
-      chooseInline(slot.inline, asker, leechesOnly, wanted, &dice, &reply)
+    guard slot.hasBlocks else {
+      chooseInline(slot, asker, leechesOnly, wanted, &dice, &reply)
       return
     }
-    let v4 = Candidates(slot.block(isV6: false), asker: asker, leechesOnly: leechesOnly, key)
-    let v6 = Candidates(slot.block(isV6: true), asker: asker, leechesOnly: leechesOnly, key)
+    let v4 = Candidates(block(slot, isV6: false), asker: asker, leechesOnly: leechesOnly, key)
+    let v6 = Candidates(block(slot, isV6: true), asker: asker, leechesOnly: leechesOnly, key)
     let total = v4.count + v6.count
     guard total > wanted else {
       v4.append(v4.count, &dice, to: &reply)
@@ -26,20 +26,25 @@ extension SwarmShard {
   }
 
   private func chooseInline(
-    _ peers: InlinePeers, _ asker: PeerAddress, _ leechesOnly: Bool, _ wanted: Int, _ dice: inout Dice,
+    _ slot: SwarmSlot, _ asker: PeerAddress, _ leechesOnly: Bool, _ wanted: Int, _ dice: inout Dice,
     _ reply: inout SwarmReply
   ) {
-    var chosen = peers
-    chosen.remove { $0.address == asker || leechesOnly && $0.note.isSeed }
-    if wanted < chosen.count, dice.below(2) == 1 { chosen.first = chosen.second }
-    if wanted < chosen.count { chosen.second = nil }
-    for peer in chosen {
-      unsafe withUnsafeTemporaryAllocation(byteCount: PeerAddress.sizeV6, alignment: 8) { bytes in
-        guard let base = bytes.baseAddress else { return }
-        unsafe peer.address.store(to: base)
-        unsafe reply.append(
-          UnsafeRawBufferPointer(start: base, count: peer.address.size), isV6: peer.address.isV6)
+    let count = slot.inlineCount
+    func mayBeGiven(_ index: Int) -> Bool {
+      let peer = slot.inline(index)
+      return peer.address != asker && !(leechesOnly && peer.note.isSeed)
+    }
+    var open = 0
+    for index in 0..<count where mayBeGiven(index) { open += 1 }
+    var left = min(wanted, open)
+    // Each of those that are left is taken by the odds that it must be.
+    for index in 0..<count where left > 0 && mayBeGiven(index) {
+      if open == left || dice.below(open) < left {
+        let isV6 = slot.inline(index).address.isV6
+        unsafe slot.withAddress(index) { unsafe reply.append($0, isV6: isV6) }
+        left -= 1
       }
+      open -= 1
     }
   }
 }
