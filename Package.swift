@@ -55,6 +55,7 @@ let package = Package(
     library("COpenSSL", pkgConfig: "libcrypto", debian: "libssl-dev", brew: "openssl@3"),
     library("CLibuv", pkgConfig: "libuv", debian: "libuv1-dev", brew: "libuv"),
     library("CMicrohttpd", pkgConfig: "libmicrohttpd", debian: "libmicrohttpd-dev", brew: "libmicrohttpd"),
+    library("CZlib", pkgConfig: "zlib", debian: "zlib1g-dev", brew: "zlib"),
     library("CCurl", pkgConfig: "libcurl", debian: "libcurl4-openssl-dev", brew: "curl"),
     .target(name: "CSystem"),
     .target(name: "CLanes", dependencies: ["COpenSSL"]),
@@ -79,7 +80,7 @@ let package = Package(
 
     // Machinery.
     room("EventLoop", ["CLibuv", "CSystem", "Addresses", "Bytes", "Threads"]),
-    room("HTTPServer", ["CMicrohttpd", "Addresses", "Bytes", "Threads"]),
+    room("HTTPServer", ["CMicrohttpd", "CZlib", "Addresses", "Bytes", "Threads"]),
     room("Transfer", ["CCurl", "EventLoop", "Addresses", "Bytes"]),
     room("PieceStorage", ["Bytes", "Digest", "Bencode", "Metainfo", "EventLoop", "CSystem", "Threads"]),
 
@@ -132,7 +133,7 @@ let package = Package(
     tests(
       "TrackerServerTests",
       [
-        "Addresses", "TrackerServer", "TrackerProtocol", "HTTPServer", "Bencode", "Bytes", "Digest",
+        "Addresses", "TrackerServer", "TrackerProtocol", "HTTPServer", "Bencode", "Bytes", "CZlib", "Digest",
         "TestSupport",
       ]),
     tests(

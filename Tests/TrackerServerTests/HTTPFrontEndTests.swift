@@ -1,5 +1,6 @@
 import Addresses
 import Bytes
+import CZlib
 import Glibc
 import Testing
 import TrackerProtocol
@@ -187,6 +188,48 @@ struct HTTPFrontEndTests {
     }
   }
 
+  @Test("A scrape of everything is packed, made now and then, and there only for those who may have it")
+  func fullScrape() throws {
+    for interval in [nil, 3600] {
+      try withTracker {
+        $0.fullScrapeInterval = interval
+      } _: { tracker in
+        let connection = try Connection(tracker.endpoints[0])
+        for number in 1...300 {
+          connection.send(get(announceTarget(number)))
+          #expect(try connection.announced().leeches == 1)
+        }
+        connection.send(get("/scrape"))
+        #expect(
+          connection.refused()
+            == (interval == nil
+              ? "name the torrents to scrape by info_hash" : "a scrape of everything comes as gzip only"))
+        guard interval != nil else { return }
+        connection.send(get("/scrape?", "Accept-Encoding: br, gzip;q=0.5\r\n"))
+        let response = try #require(connection.response())
+        #expect(response.header.contains("Content-Encoding: gzip\r\n"))
+        let scrape = try ScrapeReply(unpacked(response.body))
+        #expect(Set(scrape.swarms.keys) == Set((1...300).map { hash($0) }))
+        #expect(scrape.swarms.values.allSatisfy { $0.leeches == 1 })
+        connection.send(get("/scrape", "Accept-Encoding: gzip\r\n"))
+        #expect(connection.refused() == "a scrape of everything is made now and then")
+      }
+    }
+  }
+
+  @Test("Who accepts gzip")
+  func codings() {
+    for value in ["gzip", "br,gzip", "GZIP ; q=0.1", "*", "identity, *;q=0.5", "x-gzip"] {
+      #expect(Gzip.isAccepted(by: value), "\(value)")
+    }
+    for value in [nil, "", "br", "gzip;q=0", "*, gzip;q=0", "gzip;q=0.0, *", "*;q=0"] {
+      #expect(!Gzip.isAccepted(by: value), "\(value ?? "nil")")
+    }
+    let text = (0..<200_000).map { UInt8(truncatingIfNeeded: $0 / 100 * $0) }
+    #expect(unpacked(Gzip.packed(text)) == text)
+    #expect(unpacked(Gzip.packed([])) == [])
+  }
+
   @Test("numwant is exact over both families, and both are in one reply")
   func families() throws {
     try withTracker { tracker in
@@ -209,4 +252,25 @@ struct HTTPFrontEndTests {
       }
     }
   }
+}
+
+/// What a gzip has in it; empty if it is broken.
+func unpacked(_ packed: [UInt8]) -> [UInt8] {
+  var packed = packed
+  var output = [UInt8](repeating: 0, count: 4 << 20)
+  var stream = z_stream()
+  guard apus_gunzip_start(&stream) == Z_OK else { return [] }
+  defer { inflateEnd(&stream) }
+  let (room, size) = (output.count, packed.count)
+  let status = packed.withUnsafeMutableBufferPointer { input in
+    output.withUnsafeMutableBufferPointer { output in
+      stream.next_in = input.baseAddress
+      stream.avail_in = UInt32(size)
+      stream.next_out = output.baseAddress
+      stream.avail_out = UInt32(room)
+      return inflate(&stream, Z_FINISH)
+    }
+  }
+  guard status == Z_STREAM_END, stream.avail_in == 0 else { return [] }
+  return Array(output[..<Int(stream.total_out)])
 }

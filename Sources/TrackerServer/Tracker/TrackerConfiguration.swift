@@ -30,6 +30,8 @@ public struct TrackerConfiguration: Sendable {
   public var requestTimeout = 10.0
   /// How long a connection is kept between requests.
   public var idleTimeout = 30
+  /// How often a scrape of everything may be made anew, in seconds, and given to an address; `nil` makes none.
+  public var fullScrapeInterval: Int?
   /// Proxies before the tracker.
   public var proxies = ProxyRules()
 

@@ -30,7 +30,8 @@ final class TrackerService: Sendable {
   private static let greeting = "This is a BitTorrent tracker. Its announce URL ends in /announce.\n"
 
   /// Header fields that the answers depend on.
-  static let headers: [String] = []
+  static let headers: [String] = ["Accept-Encoding"]
+  private let fullScrape = FullScrape()
 
   // MARK: Announces, where the loops do not answer them: over TLS, and with other methods than GET
 
@@ -41,12 +42,28 @@ final class TrackerService: Sendable {
   }
 
   private func scrape(_ request: HTTPRequest, _ passkey: Passkey?) -> HTTPResponse {
-    respond(request) { responder, _, body in
-      if !responder.scrape(request.query.rawBytes, passkey: passkey, into: &body) {
-        core.counters.scrapes.add(1, ordering: .relaxed)
-        responder.refuse("name the torrents to scrape by info_hash", retryIn: .never, into: &body)
+    var isPacked = false
+    var response = respond(request) { responder, client, body in
+      guard !responder.scrape(request.query.rawBytes, passkey: passkey, into: &body) else { return }
+      core.counters.scrapes.add(1, ordering: .relaxed)
+      guard let interval = core.configuration.fullScrapeInterval else {
+        return responder.refuse("name the torrents to scrape by info_hash", retryIn: .never, into: &body)
+      }
+      guard Gzip.isAccepted(by: request.headers["Accept-Encoding"]) else {
+        return responder.refuse("a scrape of everything comes as gzip only", into: &body)
+      }
+      switch fullScrape.answer(to: client, core: core, interval: interval) {
+      case .packed(let packed):
+        body = packed
+        isPacked = true
+      case .later:
+        let minutes = max(1, (interval + 59) / 60)
+        responder.refuse(
+          "a scrape of everything is made now and then", retryIn: .minutes(minutes), into: &body)
       }
     }
+    if isPacked { response.headers.append(("Content-Encoding", "gzip")) }
+    return response
   }
 
   private func respond(
