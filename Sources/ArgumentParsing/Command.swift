@@ -92,7 +92,8 @@ public struct Program: Sendable {
   /// that help is wrapped to; `files` reads configuration files.
   public func parse(
     _ arguments: [String], environment: [String: String] = [:], columns: Int = 80,
-    files: @escaping FileReading = { path throws(UsageProblem) in throw UsageProblem("cannot read '\(path)'") }
+    files: @escaping FileReading = { path throws(UsageProblem) in throw UsageProblem("cannot read '\(path)'")
+    }
   ) -> Invocation {
     guard let first = arguments.first else { return .show(help(columns: columns)) }
     let rest = Array(arguments.dropFirst())

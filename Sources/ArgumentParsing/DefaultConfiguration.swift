@@ -30,7 +30,8 @@ struct DefaultConfiguration<Root: Command> {
   }
 
   private func head(_ example: Setting?) -> String {
-    var text = sources.title + "\nEvery key is an option of the command line and a variable of the environment"
+    var text =
+      sources.title + "\nEvery key is an option of the command line and a variable of the environment"
     if let example {
       text += """
         , too: '\(example.name)' of [\(example.section)] is \(example.option) and \

@@ -24,7 +24,8 @@ extension ConfigurationReader {
       try skipLines()
       if take("]") { return values }
       guard take(",") else {
-        throw next == nil ? Fault(start, "the list has no ']'") : Fault(place, "expected ',' or ']' in the list")
+        throw next == nil
+          ? Fault(start, "the list has no ']'") : Fault(place, "expected ',' or ']' in the list")
       }
     }
   }
@@ -169,8 +170,10 @@ extension ConfigurationReader {
       let count = byte == UInt8(ascii: "u") ? 4 : 8
       var value: UInt32 = 0
       for _ in 0..<count {
-        guard let digit = next.flatMap({ Character(Unicode.Scalar($0)).hexDigitValue }), value < 1 << 28 else {
-          throw Fault(start, "expected \(count) hexadecimal digits after '\\\(Character(Unicode.Scalar(byte)))'")
+        guard let digit = next.flatMap({ Character(Unicode.Scalar($0)).hexDigitValue }), value < 1 << 28
+        else {
+          throw Fault(
+            start, "expected \(count) hexadecimal digits after '\\\(Character(Unicode.Scalar(byte)))'")
         }
         value = value << 4 | UInt32(digit)
         position += 1

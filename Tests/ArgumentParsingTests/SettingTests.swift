@@ -13,7 +13,8 @@ private struct Serve: Command {
       .setting("guests", \.guests, value: "name", help: "Who comes."),
       .setting("milk", \.milk, help: "With milk."),
       .flag(\.quiet, "--quiet", help: "Print nothing."),
-    ] + Parameter.group(\.kettle, Kettle.parameters) + Parameter.sources(\.config, variable: "DECOR_SERVE_CONFIG")
+    ] + Parameter.group(\.kettle, Kettle.parameters)
+    + Parameter.sources(\.config, variable: "DECOR_SERVE_CONFIG")
   var cups = 2
   var guests: [String] = ["Ada"]
   var milk = true
@@ -39,7 +40,8 @@ private struct Kettle: Sendable {
 
 private let teahouse = Program(name: "decor", version: "1", summary: "Tea.", commands: [Serve.self])
 
-private func invoke(_ words: [String], _ environment: [String: String] = [:], file: String = "") -> Invocation {
+private func invoke(_ words: [String], _ environment: [String: String] = [:], file: String = "") -> Invocation
+{
   teahouse.parse(["serve"] + words, environment: environment) { path throws(UsageProblem) in
     guard path == "tea.toml" else { throw UsageProblem("cannot read '\(path)'") }
     return Array(file.utf8)
@@ -51,7 +53,8 @@ private func serve(_ words: [String], _ environment: [String: String] = [:], fil
   return command as? Serve
 }
 
-private func refused(_ words: [String], _ environment: [String: String] = [:], file: String = "") -> [String] {
+private func refused(_ words: [String], _ environment: [String: String] = [:], file: String = "") -> [String]
+{
   guard case .refuse(let text) = invoke(words, environment, file: file) else { return [] }
   return text.split(separator: "\n").map { String($0.trimmingPrefix("decor serve: ")) }
 }
@@ -84,7 +87,10 @@ private func refused(_ words: [String], _ environment: [String: String] = [:], f
     ("\n cupz = 3", "tea.toml:2:2: unknown key 'cupz' (did you mean 'cups'?)"),
     ("colour = \"red\"", "tea.toml:1:1: unknown key 'colour' (did you mean 'kettle.colour'?)"),
     ("[kettle]\ncolour = \"rot\"", "tea.toml:2:10: kettle.colour: 'rot' is none of red, green"),
-    ("[kettle]\ncode = \"top secret\"", "tea.toml:2:8: kettle.code: the value is not a size such as 65536, 64K, 16M or 1.5G"),
+    (
+      "[kettle]\ncode = \"top secret\"",
+      "tea.toml:2:8: kettle.code: the value is not a size such as 65536, 64K, 16M or 1.5G"
+    ),
     ("milk = \"true\"", "tea.toml:1:8: 'milk' is true or false, without quotes"),
     ("milk = 1", "tea.toml:1:8: 'milk' is true or false, without quotes"),
     ("cups = [1]", "tea.toml:1:8: 'cups' takes one value, not a list"),
@@ -97,16 +103,19 @@ private func refused(_ words: [String], _ environment: [String: String] = [:], f
 
   @Test func allFaultsAreToldAtOnce() {
     let file = "cups = x\nguest = 1\n[kettle]\ncolour = \"rot\"\n"
-    let lines = refused(["-c", "tea.toml"], ["DECOR_SERVE_MILK": "perhaps", "DECOR_SERVE_CUP": "1"], file: file)
+    let lines = refused(
+      ["-c", "tea.toml"], ["DECOR_SERVE_MILK": "perhaps", "DECOR_SERVE_CUP": "1"], file: file)
     #expect(lines.count == 5)
     #expect(lines.prefix(3).map { $0.prefix(11) } == ["tea.toml:1:", "tea.toml:2:", "tea.toml:4:"])
-    #expect(lines.last == "environment variable DECOR_SERVE_CUP is no setting (did you mean 'DECOR_SERVE_CUPS'?)")
+    #expect(
+      lines.last == "environment variable DECOR_SERVE_CUP is no setting (did you mean 'DECOR_SERVE_CUPS'?)")
   }
 
   @Test func whatCannotBeReadOrMeantIsRefused() {
     #expect(refused(["-c", "none.toml"]) == ["cannot read 'none.toml'"])
     #expect(refused(["--check-config"]).first?.hasPrefix("--check-config needs a file") == true)
-    #expect(refused(["-c", "tea.toml"], file: "cups = 101").first?.hasPrefix("cups: choose at most 100") == true)
+    #expect(
+      refused(["-c", "tea.toml"], file: "cups = 101").first?.hasPrefix("cups: choose at most 100") == true)
   }
 
   @Test func aFileInOrderIsSaidToBe() {
@@ -124,10 +133,14 @@ private func refused(_ words: [String], _ environment: [String: String] = [:], f
     }
     #expect(serve(["-c", "tea.toml"], file: text)?.guests == ["Ada"])
     let lines = text.split(separator: "\n")
-    for key in ["cups = 2", "guests = [\"Ada\"]", "milk = true", "boil-time = \"90s\"", "colour = \"\"", "code = \"\""] {
+    for key in [
+      "cups = 2", "guests = [\"Ada\"]", "milk = true", "boil-time = \"90s\"", "colour = \"\"", "code = \"\"",
+    ] {
       #expect(lines.contains(Substring("#" + key)), "\(key)")
     }
-    let live = lines.map { $0.hasPrefix("#") && !$0.hasPrefix("# ") && !$0.hasSuffix("\"\"") ? $0.dropFirst() : $0 }
+    let live = lines.map {
+      $0.hasPrefix("#") && !$0.hasPrefix("# ") && !$0.hasSuffix("\"\"") ? $0.dropFirst() : $0
+    }
     let command = try #require(serve(["-c", "tea.toml"], file: live.joined(separator: "\n")))
     #expect(Serve.changes(from: Serve(), to: command).fixed.isEmpty)
     #expect(lines.contains("# How many. (reload)"))

@@ -14,11 +14,14 @@ import Testing
   @Test(arguments: [
     ("a = \"x\\ty\\u00e9\\U0001F426\\\"\\\\\"", ConfigurationValue.string("x\tyé🐦\"\\")),
     ("a='C:\\x'", .string("C:\\x")), ("a = 1_000", .integer(1000)), ("a = -7 # seven", .integer(-7)),
-    ("a = +7", .integer(7)), ("a = 0xfF", .integer(255)), ("a = 0o17", .integer(15)), ("a=0b101", .integer(5)),
+    ("a = +7", .integer(7)), ("a = 0xfF", .integer(255)), ("a = 0o17", .integer(15)),
+    ("a=0b101", .integer(5)),
     ("a = 9223372036854775807", .integer(.max)), ("a = -9223372036854775808", .integer(.min)),
     ("a = 1.5", .number(1.5)), ("a = 1e3", .number(1000)), ("a = 1.5E-1\r\n", .number(0.15)),
     ("a = true", .boolean(true)), ("\u{feff}a = false", .boolean(false)), ("a = []", .list([])),
-    ("a = [ # first\n  1, \"b\" , # second\n\n true,\n]", .list([.integer(1), .string("b"), .boolean(true)])),
+    (
+      "a = [ # first\n  1, \"b\" , # second\n\n true,\n]", .list([.integer(1), .string("b"), .boolean(true)])
+    ),
   ])
   func valuesAreThoseOfTOML(text: String, value: ConfigurationValue) throws {
     #expect(entry(text)?.value == value)
@@ -51,10 +54,14 @@ import Testing
     ("a = \"\\ud800\"", "1:6: there is no such character"),
     ("a = \"\\uzzzz\"", "1:6: expected 4 hexadecimal digits after '\\u'"),
     ("a = {b = 1}", "1:5: tables in one line are not used here: write a section"),
-    ("a = [[1]]", "1:6: lists in lists are not used here"), ("a = [1 2]", "1:8: expected ',' or ']' in the list"),
+    ("a = [[1]]", "1:6: lists in lists are not used here"),
+    ("a = [1 2]", "1:8: expected ',' or ']' in the list"),
     ("a = [1,\n2", "1:5: the list has no ']'"), ("a = [,]", "1:6: expected a value"),
     ("a = 007", "1:5: '007' is no value: text is written in quotes: \"007\""),
-    ("a = 9223372036854775808", "1:5: '9223372036854775808' is no value: text is written in quotes: \"9223372036854775808\""),
+    (
+      "a = 9223372036854775808",
+      "1:5: '9223372036854775808' is no value: text is written in quotes: \"9223372036854775808\""
+    ),
     ("a = 1__0", "1:5: '1__0' is no value: text is written in quotes: \"1__0\""),
     ("a = 1.", "1:5: '1.' is no value: text is written in quotes: \"1.\""),
     ("a = nan", "1:5: 'nan' is no value: text is written in quotes: \"nan\""),
@@ -86,7 +93,10 @@ import Testing
 
   @Test func noInputTraps() {
     var generator = SystemRandomNumberGenerator()
-    let pieces = ["a", "=", "[", "]", "\"", "'", "\\", "\n", "\r", " ", "1", ".", "_", "e", ",", "#", "{", "é", "\u{0}", "u", "-"]
+    let pieces = [
+      "a", "=", "[", "]", "\"", "'", "\\", "\n", "\r", " ", "1", ".", "_", "e", ",", "#", "{", "é", "\u{0}",
+      "u", "-",
+    ]
     for _ in 0..<5000 {
       let count = Int.random(in: 0..<24, using: &generator)
       let text = (0..<count).map { _ in pieces.randomElement(using: &generator) ?? "" }.joined()
