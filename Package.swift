@@ -68,6 +68,7 @@ let package = Package(
     room("ArgumentParsing", ["Configuration"]),
     room("JSON"),
     room("Threads", ["CSystem"]),
+    room("Logging", ["CSystem", "Threads"]),
 
     // Formats and protocol cores: no sockets, no clocks.
     room("Metainfo", ["Bytes", "Digest", "Bencode", "Addresses", "CSystem", "Threads"]),
@@ -94,11 +95,16 @@ let package = Package(
       ]),
     room(
       "TrackerServer",
-      ["Addresses", "Bytes", "Digest", "Bencode", "TrackerProtocol", "HTTPServer", "EventLoop"]),
+      [
+        "Addresses", "Bytes", "Digest", "Bencode", "TrackerProtocol", "HTTPServer", "EventLoop",
+        "PeerProtocol",
+        "JSON",
+        "CSystem",
+      ]),
     .executableTarget(
       name: "apus",
       dependencies: [
-        "ArgumentParsing", "BitTorrent", "Encryption", "TrackerServer", "Metainfo", "PieceStorage", "Bytes",
+        "ArgumentParsing", "Logging", "BitTorrent", "Encryption", "TrackerServer", "Metainfo", "PieceStorage", "Bytes",
         "Digest",
         "Bencode", "EventLoop", "Transfer", "TrackerProtocol", "CSystem", "Addresses", "JSON", "Threads",
         "MainlineDHT",
@@ -114,6 +120,7 @@ let package = Package(
     tests("BencodeTests", ["Bencode", "Bytes", "TestSupport"]),
     tests("ArgumentParsingTests", ["ArgumentParsing"]),
     tests("ConfigurationTests", ["Configuration"]),
+    tests("LoggingTests", ["Logging"]),
     tests(
       "MetainfoTests", ["Addresses", "Metainfo", "Bencode", "Bytes", "Digest", "TestSupport"],
       exclude: ["Vectors"]),
