@@ -1,6 +1,8 @@
 public import Addresses
 internal import EventLoop
 internal import HTTPServer
+public import JSON
+internal import Synchronization
 
 /// A running HTTP tracker: answers announces and scrapes until stopped.
 public final class Tracker: Sendable {
@@ -16,9 +18,11 @@ public final class Tracker: Sendable {
     let core = TrackerCore(configuration, seed: seeds.next()) {
       UInt32(truncatingIfNeeded: Instant.now.nanoseconds / 1_000_000_000)
     }
+    try core.load(configuration.access)
     let service = TrackerService(core)
     var options = HTTPServerOptions()
     options.threads = configuration.threads
+    options.headers.append("Authorization")
     options.maximumConnections = configuration.maximumConnections
     do {
       server = try HTTPServer(listen: configuration.listen, options: options) { service.answer($0) }
@@ -32,10 +36,28 @@ public final class Tracker: Sendable {
       // Two of 256 shards, eight times a second: around in 16 seconds.
       let sweep = loop.timer { _ in core.sweep(shards: 2) }
       sweep.set(every: 0.125)
+      let second = loop.timer { _ in
+        core.status.tick(core)
+        core.access.forget(now: core.clock())
+      }
+      second.set(every: 1)
     }
   }
 
   deinit { stop() }
+
+  /// Whether the loop that looks after the table turns.
+  public var isTurning: Bool { core.isTurning }
+
+  /// Reads the files of `access` anew and has them count from now on; what peers have announced before stays until
+  /// it expires. Throws what is wrong, and leaves all as it was.
+  public func load(_ access: AccessConfiguration) throws(TrackerError) { try core.load(access) }
+
+  /// Has `work` done when an administrator asks for it over HTTP, on a thread of the server; it tells what came of
+  /// it.
+  public func onReload(_ work: @escaping @Sendable () throws(TrackerError) -> JSONValue) {
+    core.reloading.withLock { $0 = work }
+  }
 
   /// What the table holds at this moment.
   public var statistics: SwarmStatistics { core.table.statistics }

@@ -18,6 +18,12 @@ public struct TrackerConfiguration: Sendable {
   public var maximumConnections = 8192
   /// Torrents and peers at most.
   public var limits = SwarmLimits()
+  /// Who may announce what.
+  public var access = AccessConfiguration()
+  /// Who sees which page.
+  public var pages = PageConfiguration()
+  /// What an administrator sends as `Authorization: Bearer` to see addresses and dumps; `nil` lets nobody.
+  public var adminToken: String?
 
   /// A tracker on `listen`.
   public init(listen: [Endpoint], interval: Int = 1800) {
@@ -34,8 +40,26 @@ public struct TrackerConfiguration: Sendable {
   }
 }
 
+/// Who sees which page of a tracker.
+public struct PageConfiguration: Sendable {
+  /// The status page at `/`.
+  public var status = Audience.everyone
+  /// Whether the status page lists the largest torrents.
+  public var listsTorrents = true
+  /// `/metrics`.
+  public var metrics = Audience.everyone
+
+  /// The defaults.
+  public init() {}
+}
+
 /// Why a tracker does not start.
 public struct TrackerError: Error, Sendable, CustomStringConvertible {
   /// What failed and where, in one line.
   public let description: String
+
+  /// A failure.
+  public init(_ description: String) { self.description = description }
+
+  init(description: String) { self.description = description }
 }

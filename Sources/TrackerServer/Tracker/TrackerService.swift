@@ -12,6 +12,7 @@ final class TrackerService: Sendable {
 
   /// The answer to any request: bencoded, but for `/` and `/stats`.
   func answer(_ request: HTTPRequest) -> HTTPResponse {
+    if let answer = statusAnswer(request) { return answer }
     guard request.method == "GET" || request.method == "HEAD" else {
       return failure("only GET is understood", retryIn: .never, status: 405)
     }
@@ -19,12 +20,9 @@ final class TrackerService: Sendable {
     case "/announce": return announce(request)
     case "/scrape": return scrape(request)
     case "/stats": return HTTPResponse(contentType: "application/json", body: [UInt8](statistics.utf8))
-    case "/": return HTTPResponse(contentType: "text/plain", body: [UInt8](Self.greeting.utf8))
     default: return failure("this tracker answers at /announce and /scrape", retryIn: .never, status: 404)
     }
   }
-
-  private static let greeting = "This is a BitTorrent tracker. Its announce URL ends in /announce.\n"
 
   // MARK: Announces
 

@@ -18,7 +18,8 @@ extension TrackerConfiguration {
     "state": "What outlives the process.",
     "access": "Who may announce what.",
     "extensions": "What goes beyond the standard protocols.",
-    "status": "Status page, metrics and the API of the administrator.",
+    "status": "Status page and metrics.",
+    "admin": "The administrator's API.",
     "log": "Where the log goes, and how much of it.",
   ]
 
@@ -56,11 +57,42 @@ extension TrackerConfiguration {
 
   private static let stateSettings: [Parameter<Self>] = []
 
-  private static let accessSettings: [Parameter<Self>] = []
+  private static let accessSettings: [Parameter<Self>] = [
+    .setting(
+      "access.allow", \.access.allow, value: "file",
+      help: "Serve only the torrents of this list: one info-hash a line.", complete: .files(nil),
+      isReloadable: true),
+    .setting(
+      "access.deny", \.access.deny, value: "file", help: "Do not serve the torrents of this list.",
+      complete: .files(nil), isReloadable: true),
+    .setting(
+      "access.passkeys", \.access.passkeys, value: "file",
+      help: """
+        Serve only who announces at /PASSKEY/announce with a passkey of this list: 32 hexadecimal digits a line, \
+        then perhaps torrents=N and addresses=N.
+        """, complete: .files(nil), isReloadable: true),
+    .setting(
+      "access.torrents-per-passkey", \.access.torrentsPerPasskey, value: "number",
+      help: "Torrents at a time with one passkey; 0 is any number.", isReloadable: true),
+    .setting(
+      "access.addresses-per-passkey", \.access.addressesPerPasskey, value: "number",
+      help: "Addresses at a time with one passkey, networks of 64 bits with IPv6; 0 is any number.",
+      isReloadable: true),
+  ]
 
   private static let extensionSettings: [Parameter<Self>] = []
 
-  private static let statusSettings: [Parameter<Self>] = []
+  private static let statusSettings: [Parameter<Self>] = [
+    .setting("status.page", \.pages.status, value: "audience", help: "Who sees the status page at /."),
+    .setting(
+      "status.torrents", \.pages.listsTorrents, help: "Whether the status page lists the largest torrents."),
+    .setting(
+      "status.metrics", \.pages.metrics, value: "audience", help: "Who sees the metrics at /metrics."),
+    .setting(
+      "admin.token", \.adminToken, value: "text",
+      help: "What the administrator sends as 'Authorization: Bearer' to the API. Without it there is none.",
+      isSecret: true),
+  ]
 
   // MARK: As the command line writes them
 
@@ -81,6 +113,12 @@ extension TrackerConfiguration {
       throw UsageProblem("--minimum-interval: choose at most the interval")
     }
     guard maximumWanted >= 1 else { throw UsageProblem("--maximum-peers: choose at least 1") }
+    for (option, cap) in [
+      ("--access-torrents-per-passkey", access.torrentsPerPasskey),
+      ("--access-addresses-per-passkey", access.addressesPerPasskey),
+    ] where cap > 10_000 {
+      throw UsageProblem("\(option): choose at most 10000")
+    }
     guard threads >= 1 else { throw UsageProblem("--http-threads: choose at least 1") }
   }
 }
