@@ -41,6 +41,7 @@ let package = Package(
     .library(name: "BitTorrent", targets: ["BitTorrent"]),
     .library(name: "Metainfo", targets: ["Metainfo"]),
     .library(name: "Bencode", targets: ["Bencode"]),
+    .library(name: "Configuration", targets: ["Configuration"]),
     .library(name: "Encryption", targets: ["Encryption"]),
     .library(name: "PeerProtocol", targets: ["PeerProtocol"]),
     .library(name: "TrackerProtocol", targets: ["TrackerProtocol"]),
@@ -65,9 +66,11 @@ let package = Package(
     room("Digest", ["Bytes", "CLanes", "COpenSSL"]),
     room("Bencode", ["Bytes"]),
     room("Addresses", ["Bytes"]),
-    room("ArgumentParsing"),
+    room("Configuration"),
+    room("ArgumentParsing", ["Configuration"]),
     room("JSON"),
     room("Threads", ["CSystem"]),
+    room("Logging", ["CSystem", "Threads"]),
 
     // Formats and protocol cores: no sockets, no clocks.
     room("Metainfo", ["Bytes", "Digest", "Bencode", "Addresses", "CSystem", "Threads"]),
@@ -99,11 +102,13 @@ let package = Package(
         "Addresses", "Bytes", "Digest", "Bencode", "TrackerProtocol", "HTTPServer", "EventLoop", "CSystem",
         "Threads",
         "HTTPParsing",
+        "PeerProtocol",
+        "JSON",
       ]),
     .executableTarget(
       name: "apus",
       dependencies: [
-        "ArgumentParsing", "BitTorrent", "Encryption", "TrackerServer", "Metainfo", "PieceStorage", "Bytes",
+        "ArgumentParsing", "Logging", "BitTorrent", "Encryption", "TrackerServer", "Metainfo", "PieceStorage", "Bytes",
         "Digest",
         "Bencode", "EventLoop", "Transfer", "TrackerProtocol", "CSystem", "Addresses", "JSON", "Threads",
         "MainlineDHT",
@@ -118,6 +123,8 @@ let package = Package(
     tests("DigestTests", ["Bytes", "Digest"]),
     tests("BencodeTests", ["Bencode", "Bytes", "TestSupport"]),
     tests("ArgumentParsingTests", ["ArgumentParsing"]),
+    tests("ConfigurationTests", ["Configuration"]),
+    tests("LoggingTests", ["Logging"]),
     tests(
       "MetainfoTests", ["Addresses", "Metainfo", "Bencode", "Bytes", "Digest", "TestSupport"],
       exclude: ["Vectors"]),

@@ -1,5 +1,7 @@
 public import Addresses
 internal import EventLoop
+public import JSON
+internal import Synchronization
 
 /// A running HTTP tracker: answers announces and scrapes until stopped.
 public final class Tracker: Sendable {
@@ -17,6 +19,7 @@ public final class Tracker: Sendable {
     let core = TrackerCore(configuration, seed: seeds.next()) {
       UInt32(truncatingIfNeeded: Instant.now.nanoseconds / 1_000_000_000)
     }
+    try core.load(configuration.access)
     http = try HTTPFrontEnd(core)
     endpoints = http.endpoints
     self.core = core
@@ -27,10 +30,28 @@ public final class Tracker: Sendable {
       // Certificates are replaced where they lie, by programs that renew them.
       let renewal = loop.timer { _ in try? http.reloadIdentity() }
       renewal.set(every: 30)
+      let second = loop.timer { _ in
+        core.status.tick(core)
+        core.access.forget(now: core.clock())
+      }
+      second.set(every: 1)
     }
   }
 
   deinit { stop() }
+
+  /// Whether the loop that looks after the table turns.
+  public var isTurning: Bool { core.isTurning }
+
+  /// Reads the files of `access` anew and has them count from now on; what peers have announced before stays until
+  /// it expires. Throws what is wrong, and leaves all as it was.
+  public func load(_ access: AccessConfiguration) throws(TrackerError) { try core.load(access) }
+
+  /// Has `work` done when an administrator asks for it over HTTP, on a thread of the server; it tells what came of
+  /// it.
+  public func onReload(_ work: @escaping @Sendable () throws(TrackerError) -> JSONValue) {
+    core.reloading.withLock { $0 = work }
+  }
 
   /// What the table holds at this moment.
   public var statistics: SwarmStatistics { core.table.statistics }

@@ -4,8 +4,8 @@ public import Addresses
 public struct TrackerConfiguration: Sendable {
   /// Where to listen; port 0 takes a free one.
   public var listen: [Endpoint]
-  /// How often clients are to announce.
-  public var interval: Int
+  /// How often clients are to announce; see `setInterval`.
+  public private(set) var interval: Int
   /// How soon they may announce again; half the interval if `nil`.
   public var minimumInterval: Int?
   /// Peers returned to clients that do not say how many they want.
@@ -18,6 +18,12 @@ public struct TrackerConfiguration: Sendable {
   public var maximumConnections = 8192
   /// Torrents and peers at most.
   public var limits = SwarmLimits()
+  /// Who may announce what.
+  public var access = AccessConfiguration()
+  /// Who sees which page.
+  public var pages = PageConfiguration()
+  /// What an administrator sends as `Authorization: Bearer` to see addresses and dumps; `nil` lets nobody.
+  public var adminToken: String?
 
   /// Where to speak HTTPS; needs `identity`.
   public var listenSecurely: [Endpoint] = []
@@ -35,16 +41,41 @@ public struct TrackerConfiguration: Sendable {
   /// Proxies before the tracker.
   public var proxies = ProxyRules()
 
-  /// A tracker on `listen`. Peers are forgotten 1.5 intervals and a minute after their last announce.
+  /// A tracker on `listen`.
   public init(listen: [Endpoint], interval: Int = 1800) {
     self.listen = listen
-    self.interval = max(1, min(interval, 86_400))
-    limits.peerLifetime = UInt32(self.interval * 3 / 2 + 60)
+    self.interval = interval
+    setInterval(interval)
   }
+
+  /// Has clients announce so often, from one second to a day, and peers be forgotten 1.5 intervals and a minute
+  /// after their last announce.
+  public mutating func setInterval(_ seconds: Int) {
+    interval = max(1, min(seconds, 86_400))
+    limits.peerLifetime = UInt32(interval * 3 / 2 + 60)
+  }
+}
+
+/// Who sees which page of a tracker.
+public struct PageConfiguration: Sendable {
+  /// The status page at `/`.
+  public var status = Audience.everyone
+  /// Whether the status page lists the largest torrents.
+  public var listsTorrents = true
+  /// `/metrics`.
+  public var metrics = Audience.everyone
+
+  /// The defaults.
+  public init() {}
 }
 
 /// Why a tracker does not start.
 public struct TrackerError: Error, Sendable, CustomStringConvertible {
   /// What failed and where, in one line.
   public let description: String
+
+  /// A failure.
+  public init(_ description: String) { self.description = description }
+
+  init(description: String) { self.description = description }
 }

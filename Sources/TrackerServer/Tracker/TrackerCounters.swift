@@ -8,10 +8,60 @@ final class TrackerCounters: Sendable {
   let scrapes = Atomic<Int>(0)
   /// Requests that were answered with a failure.
   let failures = Atomic<Int>(0)
+  /// Announces of peers with IPv6; `announces` has them, too.
+  let announcesV6 = Atomic<Int>(0)
+  /// Announces of peers that begin, by their event.
+  let started = Atomic<Int>(0)
+  /// Announces of peers that have all, by their event.
+  let completed = Atomic<Int>(0)
+  /// Announces of peers that leave.
+  let stopped = Atomic<Int>(0)
+  /// Announces of peers that want nothing for now (BEP 21).
+  let paused = Atomic<Int>(0)
+  /// Announces of torrents that found no room.
+  let refusedFull = Atomic<Int>(0)
+  /// Announces of torrents that the lists do not serve.
+  let refusedTorrents = Atomic<Int>(0)
+  /// Announces without a passkey that is known.
+  let refusedPasskeys = Atomic<Int>(0)
+  /// Announces beyond the caps of their passkey.
+  let refusedCaps = Atomic<Int>(0)
   /// HTTP connections that were closed because their address has too many.
   let httpTurnedAway = Atomic<Int>(0)
   /// HTTP connections that were closed to make room.
   let httpEvicted = Atomic<Int>(0)
   /// HTTP connections that were given to the library: for pages, the API and TLS.
   let httpHandedOver = Atomic<Int>(0)
+  /// How long the table takes for an announce, of one in `sampling`.
+  let announceTime = Histogram()
+
+  /// One announce in so many is looked at closely. A power of two.
+  static let sampling: UInt64 = 64
+
+  /// Announces by event.
+  var events: [(name: String, count: Int)] {
+    [
+      ("started", started.load(ordering: .relaxed)), ("completed", completed.load(ordering: .relaxed)),
+      ("stopped", stopped.load(ordering: .relaxed)), ("paused", paused.load(ordering: .relaxed)),
+    ]
+  }
+
+  /// What became of HTTP connections.
+  var connections: [(name: String, count: Int)] {
+    [
+      ("turned_away", httpTurnedAway.load(ordering: .relaxed)),
+      ("evicted", httpEvicted.load(ordering: .relaxed)),
+      ("handed_over", httpHandedOver.load(ordering: .relaxed)),
+    ]
+  }
+
+  /// Announces that were not taken, by reason.
+  var refusals: [(name: String, count: Int)] {
+    [
+      ("table_full", refusedFull.load(ordering: .relaxed)),
+      ("torrent_not_served", refusedTorrents.load(ordering: .relaxed)),
+      ("passkey_unknown", refusedPasskeys.load(ordering: .relaxed)),
+      ("passkey_cap", refusedCaps.load(ordering: .relaxed)),
+    ]
+  }
 }
