@@ -129,7 +129,7 @@ let package = Package(
       "TrackerServerTests",
       [
         "Addresses", "TrackerServer", "TrackerProtocol", "HTTPServer", "Bencode", "Bytes", "Digest",
-        "TestSupport",
+        "TestSupport", "EventLoop", "Threads",
       ]),
     tests(
       "PieceStorageTests",
