@@ -201,7 +201,7 @@ struct HandOverTests {
     let frontEnds = StubFrontEnds(try sockets())
     #expect(keeper.start(frontEnds, every: 3600) == nil)
     for (message, text) in [(HandOverMessage.hello, "99"), (.loaded, ""), (.failed, "just so")] {
-      let channel = HandOverChannel(apus_connect(keeper.folder.handOver))
+      let channel = HandOverChannel(rawConnection(keeper.folder.handOver))
       try channel.send(message, text)
       #expect(throws: HandOverFault.self) { try channel.expect(.sockets) }
     }
@@ -209,7 +209,7 @@ struct HandOverTests {
     keeper.stop()
   }
 
-  private func apus_connect(_ path: String) -> Int32 {
+  private func rawConnection(_ path: String) -> Int32 {
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)
     withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
