@@ -92,7 +92,9 @@ let package = Package(
       ]),
     room(
       "TrackerServer",
-      ["Addresses", "Bytes", "Digest", "Bencode", "TrackerProtocol", "HTTPServer", "EventLoop"]),
+      [
+        "Addresses", "Bytes", "Digest", "Bencode", "TrackerProtocol", "HTTPServer", "EventLoop", "CSystem",
+      ]),
     .executableTarget(
       name: "apus",
       dependencies: [

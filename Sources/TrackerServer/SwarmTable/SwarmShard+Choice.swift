@@ -2,16 +2,18 @@ extension SwarmShard {
   /// Appends up to `wanted` peers to the reply, each that may be returned as likely as the others; never
   /// the asker, and leeches only for one that needs no seeds.
   func choose(
-    from slot: SwarmSlot, for asker: PeerAddress, leechesOnly: Bool, _ wanted: Int, _ dice: inout Dice,
-    into reply: inout SwarmReply
+    from slot: SwarmSlot, for asker: PeerAddress, leechesOnly: Bool, _ families: PeerFamilies, _ wanted: Int,
+    _ dice: inout Dice, into reply: inout SwarmReply
   ) {
     guard wanted > 0 else { return }
     guard slot.state == .blocks else {
-      chooseInline(slot.inline, asker, leechesOnly, wanted, &dice, &reply)
+      chooseInline(slot.inline, asker, leechesOnly, families, wanted, &dice, &reply)
       return
     }
-    let v4 = Candidates(slot.block(isV6: false), asker: asker, leechesOnly: leechesOnly, key)
-    let v6 = Candidates(slot.block(isV6: true), asker: asker, leechesOnly: leechesOnly, key)
+    let v4 = Candidates(
+      families == .v6 ? nil : slot.block(isV6: false), asker: asker, leechesOnly: leechesOnly, key)
+    let v6 = Candidates(
+      families == .v4 ? nil : slot.block(isV6: true), asker: asker, leechesOnly: leechesOnly, key)
     let total = v4.count + v6.count
     guard total > wanted else {
       v4.append(v4.count, &dice, to: &reply)
@@ -26,11 +28,13 @@ extension SwarmShard {
   }
 
   private func chooseInline(
-    _ peers: InlinePeers, _ asker: PeerAddress, _ leechesOnly: Bool, _ wanted: Int, _ dice: inout Dice,
-    _ reply: inout SwarmReply
+    _ peers: InlinePeers, _ asker: PeerAddress, _ leechesOnly: Bool, _ families: PeerFamilies, _ wanted: Int,
+    _ dice: inout Dice, _ reply: inout SwarmReply
   ) {
     var chosen = peers
-    chosen.remove { $0.address == asker || leechesOnly && $0.note.isSeed }
+    chosen.remove {
+      $0.address == asker || leechesOnly && $0.note.isSeed || !families.contains(isV6: $0.address.isV6)
+    }
     if wanted < chosen.count, dice.below(2) == 1 { chosen.first = chosen.second }
     if wanted < chosen.count { chosen.second = nil }
     for peer in chosen {

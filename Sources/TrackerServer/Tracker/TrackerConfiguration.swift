@@ -19,6 +19,16 @@ public struct TrackerConfiguration: Sendable {
   /// Torrents and peers at most.
   public var limits = SwarmLimits()
 
+  /// Whether it serves HTTP, over TCP.
+  public var servesHTTP = true
+  /// Whether it serves UDP (BEP 15), on the same ports.
+  public var servesUDP = true
+  /// Threads for UDP, each with a socket an endpoint; one a processor if `nil`.
+  public var udpLoops: Int?
+  /// What UDP's connection ids are made from, any number of bytes; trackers with the same secret take each other's
+  /// ids. Random if `nil`.
+  public var connectionSecret: [UInt8]?
+
   /// A tracker on `listen`. Peers are forgotten 1.5 intervals and a minute after their last announce.
   public init(listen: [Endpoint], interval: Int = 1800) {
     self.listen = listen
