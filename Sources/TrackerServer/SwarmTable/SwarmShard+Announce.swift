@@ -33,7 +33,8 @@ extension SwarmShard {
     reply.counts = counts(slot)
     let leechesOnly = announce.isSeed || note.isPaused
     choose(
-      from: slot, for: asker, leechesOnly: leechesOnly, announce.families, announce.wanted, &dice, into: &reply)
+      from: slot, for: asker, leechesOnly: leechesOnly, announce.families, announce.wanted, &dice,
+      into: &reply)
   }
 
   /// Takes a peer out, if it is there.

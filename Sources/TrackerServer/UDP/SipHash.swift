@@ -81,6 +81,8 @@ struct SipHash: Sendable {
     }
 
     @inline(__always)
-    private static func rotate(_ word: UInt64, _ bits: UInt64) -> UInt64 { word << bits | word >> (64 - bits) }
+    private static func rotate(_ word: UInt64, _ bits: UInt64) -> UInt64 {
+      word << bits | word >> (64 - bits)
+    }
   }
 }

@@ -105,7 +105,8 @@ final class UDPDoor: ReadinessHandler {
       seconds: core.clock(), wallSeconds: UInt64(max(0, time(nil))))
     for index in 0..<count {
       unsafe withUnsafeMutablePointer(to: &exchange.pointee) { exchange in
-        let arrival = unsafe UnsafeMutableRawPointer(exchange).assumingMemoryBound(to: apus_arrival.self) + index
+        let arrival =
+          unsafe UnsafeMutableRawPointer(exchange).assumingMemoryBound(to: apus_arrival.self) + index
         let place = index * Int(APUS_EXCHANGE_PLACE)
         let request = unsafe UnsafeRawBufferPointer(
           start: exchange.pointee.requests + place, count: Int(arrival.pointee.length))

@@ -87,7 +87,8 @@ public struct UDPTrackerServer {
       answer.put(ids.issue(to: source.address, epoch: epoch), at: 8)
       return 16
     }
-    let isAnnounce = action == UDPTrackerMessage.announce && request.byteCount >= UDPTrackerMessage.announceSize
+    let isAnnounce =
+      action == UDPTrackerMessage.announce && request.byteCount >= UDPTrackerMessage.announceSize
     guard isAnnounce || action == UDPTrackerMessage.scrape else {
       tally.malformed += 1
       return 0
