@@ -67,7 +67,7 @@ struct UDPTrackerServerTests {
   @Test(
     "An announce is answered with interval, counts and peers of the asker's family", arguments: [false, true])
   func announce(isV6: Bool) throws {
-    var stage = UDPStage { $0.interval = 1234 }
+    var stage = UDPStage { $0.setInterval(1234) }
     let seed = endpoint(1, isV6: isV6)
     let first = try stage.announce(seed, left: 0, .started)
     #expect(first.peers == [])

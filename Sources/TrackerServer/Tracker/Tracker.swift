@@ -30,6 +30,13 @@ public final class Tracker: Sendable {
 
   deinit { stop() }
 
+  /// What clients announce to, by each endpoint.
+  public var announceURLs: [String] {
+    endpoints.flatMap { endpoint in
+      (server == nil ? [] : ["http://\(endpoint)/announce"]) + (udp == nil ? [] : ["udp://\(endpoint)/announce"])
+    }
+  }
+
   /// What the table holds at this moment.
   public var statistics: SwarmStatistics { core.table.statistics }
 

@@ -14,7 +14,7 @@ final class UDPFrontEnd: Sendable {
   init(listen: [Endpoint], core: TrackerCore) throws(SocketError) {
     let configuration = core.configuration
     let count = max(1, configuration.udpLoops ?? Int(apus_processors()))
-    let secret = configuration.connectionSecret ?? Self.randomSecret()
+    let secret = configuration.connectionSecret.map { Array($0.utf8) } ?? Self.randomSecret()
     let sockets = try Self.bind(listen, copies: count)
     endpoints = sockets.map(\.bound)
     loops = (0..<count).map { Loop(name: "udp \($0)") }
