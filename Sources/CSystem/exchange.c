@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #ifdef __linux__
 #include <sched.h>
+#include <sys/prctl.h>
 #endif
 #include <stdlib.h>
 #include <string.h>
@@ -137,6 +138,30 @@ int apus_exchange_answer(int fd, struct apus_exchange *exchange, int count) {
   return lost;
 }
 
+int apus_exchange_send(int fd, struct apus_exchange *exchange, int count) {
+  struct headers *headers = exchange->headers;
+  int answers = 0;
+  for (int i = 0; i < count; i++) {
+    if (exchange->arrivals[i].answer == 0) continue;
+    struct msghdr *header = &headers->out[answers].msg_hdr;
+    headers->out_vectors[answers].iov_base = exchange->answers + (size_t)i * APUS_EXCHANGE_PLACE;
+    headers->out_vectors[answers].iov_len = exchange->arrivals[i].answer;
+    header->msg_name = NULL;
+    header->msg_namelen = 0;
+    answers++;
+  }
+  int first = 0;
+  while (first < answers) {
+    int sent = sendmmsg(fd, headers->out + first, answers - first, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent <= 0) break;
+    first += sent;
+  }
+  return first;
+}
+
+void apus_pause_exactly(void) { prctl(PR_SET_TIMERSLACK, 1); }
+
 int apus_tell_local(int fd, int family) {
   int yes = 1;
   if (family == AF_INET) return setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &yes, sizeof yes);
@@ -190,6 +215,18 @@ int apus_exchange_answer(int fd, struct apus_exchange *exchange, int count) {
   }
   return lost;
 }
+
+int apus_exchange_send(int fd, struct apus_exchange *exchange, int count) {
+  int sent = 0;
+  for (int i = 0; i < count; i++) {
+    if (exchange->arrivals[i].answer == 0) continue;
+    if (send(fd, exchange->answers + (size_t)i * APUS_EXCHANGE_PLACE, exchange->arrivals[i].answer, MSG_DONTWAIT) >= 0)
+      sent++;
+  }
+  return sent;
+}
+
+void apus_pause_exactly(void) {}
 
 int apus_tell_local(int fd, int family) {
   (void)fd;

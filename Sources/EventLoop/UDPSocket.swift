@@ -245,4 +245,12 @@ public final class UDPSocket: ReadinessHandler, DeferredWork {
     }
     return (descriptor, bound)
   }
+
+  /// Has a socket send to `remote`, and receive from there, only.
+  public static func connect(_ descriptor: Int32, to remote: Endpoint) throws(SocketError) {
+    let result = unsafe remote.withSocketAddress { address, length in
+      unsafe Glibc.connect(descriptor, address, length)
+    }
+    guard result == 0 else { throw SocketError("send datagrams to \(remote)") }
+  }
 }

@@ -37,9 +37,13 @@ void apus_exchange_free(struct apus_exchange *exchange);
 int apus_exchange_receive(int fd, struct apus_exchange *exchange);
 /// Sends the answers to the first `count` datagrams; how many of those that there were the system did not take.
 int apus_exchange_answer(int fd, struct apus_exchange *exchange, int count);
+/// Sends the first `count` answers through a connected socket; how many of those that there are it took.
+int apus_exchange_send(int fd, struct apus_exchange *exchange, int count);
 /// Has a datagram socket tell to which of the machine's addresses each datagram came; 0 or -1 with errno.
 int apus_tell_local(int fd, int family);
 /// Sleeps for so many nanoseconds.
 void apus_pause(uint32_t nanoseconds);
+/// Has the pauses of the calling thread end on time, not up to 50 microseconds later.
+void apus_pause_exactly(void);
 /// Processors that the process may run on, at least one.
 int apus_processors(void);

@@ -33,7 +33,8 @@ public final class Tracker: Sendable {
   /// What clients announce to, by each endpoint.
   public var announceURLs: [String] {
     endpoints.flatMap { endpoint in
-      (server == nil ? [] : ["http://\(endpoint)/announce"]) + (udp == nil ? [] : ["udp://\(endpoint)/announce"])
+      (server == nil ? [] : ["http://\(endpoint)/announce"])
+        + (udp == nil ? [] : ["udp://\(endpoint)/announce"])
     }
   }
 
