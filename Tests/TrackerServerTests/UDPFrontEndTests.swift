@@ -36,8 +36,16 @@ final class DatagramClient {
   deinit { close(descriptor) }
 
   func ask(_ request: UDPTrackerRequest) throws -> UDPTrackerReply {
+    try send(request)
+    return try #require(try receive())
+  }
+
+  func send(_ request: UDPTrackerRequest) throws {
     let bytes = request.encoded(transaction: 9)
-    try #require(send(descriptor, bytes, bytes.count, 0) == bytes.count)
+    try #require(Glibc.send(descriptor, bytes, bytes.count, 0) == bytes.count)
+  }
+
+  func receive() throws -> UDPTrackerReply? {
     var buffer = [UInt8](repeating: 0, count: 2048)
     let count = recv(descriptor, &buffer, buffer.count, 0)
     try #require(count > 0, "the tracker does not answer")
@@ -127,5 +135,29 @@ struct UDPFrontEndTests {
     configuration.servesUDP = false
     let again = try Tracker(configuration)
     again.stop()
+  }
+
+  @Test("What comes while it pauses is answered afterwards, or by who adopts the sockets")
+  func pausing() async throws {
+    var configuration = TrackerConfiguration(listen: [Endpoint(.loopbackV4, port: 0)])
+    configuration.udpLoops = 2
+    let core = TrackerCore(configuration, seed: 1) { 1 }
+    let first = try UDPFrontEnd(listen: configuration.listen, core: core)
+    let clients = try (0..<8).map { _ in try DatagramClient(to: first.endpoints[0]) }
+    for client in clients { _ = try client.announce(1) }
+    first.pause()
+    for client in clients { try client.send(.connect) }
+    // Its datagrams are still there: the process that adopts the sockets answers them.
+    let copies = first.descriptors.map { dup($0) }
+    let ports = [UDPFrontEnd.SharedPort(bound: first.endpoints[0], descriptors: copies)]
+    let second = UDPFrontEnd(adopting: ports, secret: first.secret, core: core)
+    for client in clients { #expect(try client.receive() != nil) }
+    first.stop()
+    for client in clients { #expect(try client.announce(1).leeches == 8) }
+    second.pause()
+    for client in clients { try client.send(.connect) }
+    second.resume()
+    for client in clients { #expect(try client.receive() != nil) }
+    second.stop()
   }
 }

@@ -25,7 +25,6 @@ final class UDPDoor: ReadinessHandler {
   private var server: UDPTrackerServer
   private var dice: Dice
   private var watcher: SocketWatcher?
-  private var isOpen = true
   /// Datagrams a second, lately.
   private var rate = 0.0
   private var counted = 0
@@ -47,7 +46,7 @@ final class UDPDoor: ReadinessHandler {
   }
 
   deinit {
-    if isOpen { TCP.close(descriptor) }
+    TCP.close(descriptor)
     unsafe apus_exchange_free(exchange)
   }
 
@@ -58,17 +57,10 @@ final class UDPDoor: ReadinessHandler {
     return watcher != nil
   }
 
-  /// Closes the socket. Idempotent.
-  func close(on loop: isolated Loop) {
-    guard isOpen else { return }
-    isOpen = false
-    watcher?.close()
-    watcher = nil
-    TCP.close(descriptor)
-  }
+  /// Takes datagrams, or leaves them in the socket.
+  func setReading(_ isReading: Bool) { watcher?.watch(for: isReading ? .readable : []) }
 
   func ready(_ events: Readiness, on loop: isolated Loop) {
-    guard isOpen else { return }
     gather()
     var total = 0
     for _ in 0..<Self.batchLimit {
