@@ -41,6 +41,7 @@ let package = Package(
     .library(name: "BitTorrent", targets: ["BitTorrent"]),
     .library(name: "Metainfo", targets: ["Metainfo"]),
     .library(name: "Bencode", targets: ["Bencode"]),
+    .library(name: "Configuration", targets: ["Configuration"]),
     .library(name: "Encryption", targets: ["Encryption"]),
     .library(name: "PeerProtocol", targets: ["PeerProtocol"]),
     .library(name: "TrackerProtocol", targets: ["TrackerProtocol"]),
@@ -63,7 +64,8 @@ let package = Package(
     room("Digest", ["Bytes", "CLanes", "COpenSSL"]),
     room("Bencode", ["Bytes"]),
     room("Addresses", ["Bytes"]),
-    room("ArgumentParsing"),
+    room("Configuration"),
+    room("ArgumentParsing", ["Configuration"]),
     room("JSON"),
     room("Threads", ["CSystem"]),
 
@@ -114,6 +116,7 @@ let package = Package(
     tests("DigestTests", ["Bytes", "Digest"]),
     tests("BencodeTests", ["Bencode", "Bytes", "TestSupport"]),
     tests("ArgumentParsingTests", ["ArgumentParsing"]),
+    tests("ConfigurationTests", ["Configuration"]),
     tests(
       "MetainfoTests", ["Addresses", "Metainfo", "Bencode", "Bytes", "Digest", "TestSupport"],
       exclude: ["Vectors"]),

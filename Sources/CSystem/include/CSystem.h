@@ -6,6 +6,8 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include "exchange.h"
+
 /// accept4 with SOCK_NONBLOCK | SOCK_CLOEXEC.
 int apus_accept(int listener, struct sockaddr *address, socklen_t *length);
 /// socket with SOCK_NONBLOCK | SOCK_CLOEXEC.

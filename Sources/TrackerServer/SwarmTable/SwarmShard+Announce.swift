@@ -42,7 +42,8 @@ extension SwarmShard {
     reply.counts = counts(slot)
     let leechesOnly = announce.isSeed || announce.event == .paused
     choose(
-      from: slot, for: asker, at: position, leechesOnly: leechesOnly, announce.wanted, &dice, into: &reply)
+      from: slot, for: asker, at: position, leechesOnly: leechesOnly, announce.families, announce.wanted,
+      &dice, into: &reply)
   }
 
   /// A slot for a torrent that is new; `nil` if it must come again first.
