@@ -60,10 +60,11 @@ public final class UTPConnection {
   /// Whatever its user wants to find with it.
   public var owner: AnyObject?
 
-  /// The number of it in packets that come, and in those that go.
-  let receiveID: UInt16
+  /// The number of it in packets that come.
+  public let receiveID: UInt16
+  /// And in those that go.
   let sendID: UInt16
-  unowned let socket: UTPSocket
+  unowned var socket: UTPSocket
 
   // What the socket notes.
   var events: Events = []
