@@ -81,6 +81,7 @@ final class IncomingConnection: ReadinessHandler {
     guard let handshake = try? Handshake(Array(bytes.prefix(Handshake.byteCount)).rawBytes) else {
       return refuse()
     }
+    stream.answersGreeting()
     let early = Array(bytes[Handshake.byteCount...])
     listener.greeted(self, handshake, ciphers, early: early, on: loop)
   }

@@ -2,7 +2,6 @@ import Addresses
 import Bytes
 import Digest
 import EventLoop
-import PeerProtocol
 import UTP
 
 /// uTP on one UDP port and one loop: between datagrams and the streams of peers. The torrents of the loop use it.
@@ -173,7 +172,6 @@ final class UTPPort: DatagramReceiver, DeferredWork {
     unheard.removeAll(keepingCapacity: true)
     for (connection, events) in ready {
       if events.contains(.accepted) {
-        connection.greeting = Handshake.byteCount
         let stream = UTPStream(connection, self)
         welcome(.utp(Confined(stream, on: loop)), connection.remote, loop)
       }

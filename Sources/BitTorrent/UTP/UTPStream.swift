@@ -110,6 +110,9 @@ final class UTPStream {
     return exchange.passage(of: detached, connection.remote, connection.receiveID, to: target)
   }
 
+  /// The next `count` bytes are the greeting, which peers want to have alone.
+  func greets(_ count: Int) { connection.endsGreeting(after: count) }
+
   /// Stops watching.
   func pause() {
     handler = nil

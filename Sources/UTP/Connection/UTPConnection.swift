@@ -56,7 +56,7 @@ public final class UTPConnection {
   public internal(set) var failure: Failure?
   /// Bytes at the start of what we send that travel in packets of their own. Transmission 3.00 lets what follows
   /// a handshake in the same packet lie until more comes.
-  public var greeting = 0
+  var greeting = 0
   /// Whatever its user wants to find with it.
   public var owner: AnyObject?
 
