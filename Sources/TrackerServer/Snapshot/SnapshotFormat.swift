@@ -83,14 +83,20 @@ struct SnapshotSection {
 }
 
 /// Why a snapshot cannot be written or read.
-enum SnapshotFault: Error, Equatable, CustomStringConvertible {
+public enum SnapshotFault: Error, Equatable, CustomStringConvertible {
+  /// What the system did not let us do, and its error number.
   case system(String, code: Int32)
+  /// It is something else.
   case foreign
+  /// It is of another version than ours.
   case version(UInt32)
+  /// Something is missing at the end.
   case cutShort
+  /// A checksum or a number is wrong.
   case damaged(String)
 
-  var description: String {
+  /// One line for people.
+  public var description: String {
     switch self {
     case .system(let what, let code): "\(what): \(SystemMessage.text(code))"
     case .foreign: "it is no snapshot of a tracker"

@@ -101,6 +101,15 @@ struct SnapshotOutline {
 }
 
 extension SwarmTable {
+  /// Takes in the bytes of a snapshot file as they are in memory; if it throws, nothing, and what was there before is
+  /// gone as well. `now` is the table's clock, `wall` seconds since 1970: peers are older by the time since the
+  /// snapshot was taken.
+  public func restore(snapshot bytes: [UInt8], now: UInt32, wall: UInt64) throws(SnapshotFault)
+    -> SnapshotSummary
+  {
+    try restore(.bytes(bytes), now: now, wall: wall)
+  }
+
   /// Takes in a snapshot, all of it or, if it throws, nothing (and what was there before is gone as well). `now` is
   /// the table's clock, `wall` seconds since 1970: peers are older by the time since the snapshot. What announced to
   /// this table before stays as it is; with `replacing`, what the snapshot has of a torrent takes its place.

@@ -4,9 +4,11 @@ internal import Glibc
 import TrackerProtocol
 
 /// What a snapshot has.
-struct SnapshotSummary: Sendable, Equatable {
-  var torrents = 0
-  var peers = 0
+public struct SnapshotSummary: Sendable, Equatable {
+  /// Torrents.
+  public internal(set) var torrents = 0
+  /// Peers of all of them.
+  public internal(set) var peers = 0
 }
 
 extension SwarmTable {

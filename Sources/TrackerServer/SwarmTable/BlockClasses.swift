@@ -35,27 +35,36 @@ struct BlockGeometry: Sendable {
 }
 
 /// All classes; a class is an index into these tables.
-struct BlockClasses: Sendable {
+@safe
+final class BlockClasses: @unchecked Sendable {
   /// Classes of which many blocks lie side by side: up to 64 KiB. The larger ones have a mapping each.
   static let slabs = 45
   /// Up to 2 GiB: a hundred million peers.
   static let count = 105
-  private let v4: [BlockGeometry]
-  private let v6: [BlockGeometry]
+  /// Never changed once made; those of IPv4, then those of IPv6. What refers to one lives no longer than the table.
+  private let geometries: UnsafeMutablePointer<BlockGeometry>
 
   init() {
-    v4 = (0..<Self.count).map { BlockGeometry(size: Self.size(of: $0), isV6: false) }
-    v6 = (0..<Self.count).map { BlockGeometry(size: Self.size(of: $0), isV6: true) }
+    unsafe geometries = .allocate(capacity: 2 * Self.count)
+    for number in 0..<2 * Self.count {
+      let size = Self.size(of: number % Self.count)
+      unsafe (geometries + number).initialize(to: BlockGeometry(size: size, isV6: number >= Self.count))
+    }
   }
+
+  deinit { unsafe geometries.deallocate() }
 
   static func size(of number: Int) -> Int { (4 + number % 4) << (3 + number / 4) }
 
-  func geometry(_ number: Int, isV6: Bool) -> BlockGeometry { isV6 ? v6[number] : v4[number] }
+  func geometry(_ number: Int, isV6: Bool) -> UnsafePointer<BlockGeometry> {
+    precondition(number >= 0 && number < Self.count)
+    return unsafe UnsafePointer(geometries + (isV6 ? Self.count + number : number))
+  }
 
   /// The smallest class from `first` on with room for `count` peers.
   func fitting(_ count: Int, isV6: Bool, from first: Int = 0) -> Int {
     var number = first
-    while geometry(number, isV6: isV6).capacity < count { number += 1 }
+    while unsafe geometry(number, isV6: isV6).pointee.capacity < count { number += 1 }
     return number
   }
 }

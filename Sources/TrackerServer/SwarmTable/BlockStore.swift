@@ -27,7 +27,7 @@ struct BlockStore {
 
   func block(_ name: Name, isV6: Bool) -> PeerBlock {
     let kind = Int(name.kind)
-    let geometry = classes.geometry(kind, isV6: isV6)
+    let geometry = unsafe classes.geometry(kind, isV6: isV6)
     guard kind < BlockClasses.slabs else {
       return unsafe PeerBlock(large[Int(name.number)].at(0), geometry, isV6: isV6)
     }

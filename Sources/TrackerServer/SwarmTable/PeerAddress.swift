@@ -20,9 +20,9 @@ struct PeerAddress: Equatable {
     isV6 = !endpoint.address.isV4
     port = endpoint.port.bigEndian
     if isV6 {
-      let bytes = endpoint.address.bytes
-      high = bytes.rawBytes.bigEndian(UInt64.self, at: 0).bigEndian
-      low = bytes.rawBytes.bigEndian(UInt64.self, at: 8).bigEndian
+      let words = endpoint.address.words
+      high = words.high.bigEndian
+      low = words.low.bigEndian
     } else {
       high = 0
       low = UInt64(endpoint.address.v4.bigEndian)

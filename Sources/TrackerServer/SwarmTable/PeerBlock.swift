@@ -5,13 +5,18 @@
 @safe
 struct PeerBlock {
   let base: UnsafeMutableRawPointer
-  let geometry: BlockGeometry
+  private let pointer: UnsafePointer<BlockGeometry>
   let isV6: Bool
 
-  init(_ base: UnsafeMutableRawPointer, _ geometry: BlockGeometry, isV6: Bool) {
+  init(_ base: UnsafeMutableRawPointer, _ geometry: UnsafePointer<BlockGeometry>, isV6: Bool) {
     unsafe self.base = base
-    self.geometry = geometry
+    unsafe pointer = geometry
     self.isV6 = isV6
+  }
+
+  /// How it is divided.
+  private var geometry: BlockGeometry {
+    @inline(__always) get { unsafe pointer.pointee }
   }
 
   /// Makes it empty, whatever was there.

@@ -8,13 +8,30 @@ public struct SwarmAnnounce: Sendable {
   public var event: AnnounceEvent
   /// Peers to return at most.
   public var wanted: Int
+  /// The families that they may be of.
+  public var families: PeerFamilies
 
   /// An announce.
-  public init(isSeed: Bool, event: AnnounceEvent = .regular, wanted: Int) {
+  public init(
+    isSeed: Bool, event: AnnounceEvent = .regular, wanted: Int, families: PeerFamilies = .both
+  ) {
     self.isSeed = isSeed
     self.event = event
     self.wanted = wanted
+    self.families = families
   }
+}
+
+/// Of which families peers are returned: a UDP reply has those of the asker's alone (BEP 15).
+public enum PeerFamilies: Sendable {
+  /// IPv4 alone.
+  case v4
+  /// IPv6 alone.
+  case v6
+  /// Each as often as it is there.
+  case both
+
+  func contains(isV6: Bool) -> Bool { self == .both || (self == .v6) == isV6 }
 }
 
 /// What the table says to an announce; its arrays are used again by the next.
@@ -32,6 +49,12 @@ public struct SwarmReply: Sendable {
 
   /// An empty reply.
   public init() {}
+
+  /// Makes room for so many peers of either family, so that the arrays need not grow later.
+  mutating func reserve(_ peers: Int) {
+    peersV4.reserveCapacity(peers * PeerAddress.sizeV4)
+    peersV6.reserveCapacity(peers * PeerAddress.sizeV6)
+  }
 
   mutating func reset() {
     counts = SwarmCounts()

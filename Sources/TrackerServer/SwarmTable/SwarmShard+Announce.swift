@@ -38,10 +38,12 @@ extension SwarmShard {
       return
     }
     slot.touch(now)
-    let note = put(asker, announce, into: slot, room, now)
+    let position = put(asker, announce, into: slot, room, now)
     reply.counts = counts(slot)
-    let leechesOnly = announce.isSeed || note.isPaused
-    choose(from: slot, for: asker, leechesOnly: leechesOnly, announce.wanted, &dice, into: &reply)
+    let leechesOnly = announce.isSeed || announce.event == .paused
+    choose(
+      from: slot, for: asker, at: position, leechesOnly: leechesOnly, announce.families, announce.wanted,
+      &dice, into: &reply)
   }
 
   /// A slot for a torrent that is new; `nil` if it must come again first.
@@ -82,10 +84,10 @@ extension SwarmShard {
     }
   }
 
-  /// Enters or renews a peer, if there is room for it; what is kept of it then.
+  /// Enters or renews a peer, if there is room for it; where it stands in its block, if it is in one.
   private mutating func put(
     _ address: PeerAddress, _ announce: SwarmAnnounce, into slot: SwarmSlot, _ room: Room, _ now: UInt32
-  ) -> PeerNote {
+  ) -> Int? {
     let old = locate(address, in: slot)
     let wasSeed = old?.note.isSeed == true
     let hadCompleted = old?.note.hasCompleted == true
@@ -94,35 +96,35 @@ extension SwarmShard {
     let note = PeerNote(
       tick: clock.tick(now), isSeed: announce.isSeed, isPaused: announce.event == .paused,
       hasCompleted: hadCompleted || completes)
+    var position: Int?
     if let old {
       forget(old.note)
       remember(note)
       if slot.hasBlocks {
-        block(slot, isV6: address.isV6)?.update(old.position, note, key)
+        position = block(slot, isV6: address.isV6)?.update(old.position, note, key)
       } else {
         slot.setInline(old.position, note)
       }
     } else {
-      guard add(SwarmPeer(address: address, note: note), to: slot, room, now) else { return note }
+      guard room.peer, population(slot) < limits.peersPerTorrent else { return nil }
+      position = add(SwarmPeer(address: address, note: note), to: slot, now)
     }
     if completes, slot.downloaded < .max { slot.downloaded += 1 }
-    return note
+    return position
   }
 
-  /// Enters a peer that is not there; false if there is no room.
-  private mutating func add(_ peer: SwarmPeer, to slot: SwarmSlot, _ room: Room, _ now: UInt32) -> Bool {
-    guard room.peer, population(slot) < limits.peersPerTorrent else { return false }
+  /// Enters a peer that is not there; where it stands in its block, if it is in one.
+  private mutating func add(_ peer: SwarmPeer, to slot: SwarmSlot, _ now: UInt32) -> Int? {
     remember(peer.note)
     if !slot.hasBlocks {
-      if slot.addInline(peer) { return true }
+      if slot.addInline(peer) { return nil }
       // Peers that are forgotten anyway need not push others into blocks.
       let clock = clock
       removeInline(slot) { clock.isOver($0.note, now: now) }
-      if slot.addInline(peer) { return true }
+      if slot.addInline(peer) { return nil }
       spill(slot)
     }
-    insert(peer, into: slot)
-    return true
+    return insert(peer, into: slot)
   }
 
   mutating func removeInline(_ slot: SwarmSlot, where isGone: (SwarmPeer) -> Bool) {

@@ -1,17 +1,21 @@
 extension SwarmShard {
   /// Appends up to `wanted` peers to the reply, each that may be returned as likely as the others; never
-  /// the asker, and leeches only for one that needs no seeds.
+  /// the asker, which may stand somewhere in its family's block, and leeches only for one that needs no seeds.
   func choose(
-    from slot: SwarmSlot, for asker: PeerAddress, leechesOnly: Bool, _ wanted: Int, _ dice: inout Dice,
-    into reply: inout SwarmReply
+    from slot: SwarmSlot, for asker: PeerAddress, at position: Int?, leechesOnly: Bool,
+    _ families: PeerFamilies, _ wanted: Int, _ dice: inout Dice, into reply: inout SwarmReply
   ) {
     guard wanted > 0 else { return }
     guard slot.hasBlocks else {
-      chooseInline(slot, asker, leechesOnly, wanted, &dice, &reply)
+      chooseInline(slot, asker, leechesOnly, families, wanted, &dice, &reply)
       return
     }
-    let v4 = Candidates(block(slot, isV6: false), asker: asker, leechesOnly: leechesOnly, key)
-    let v6 = Candidates(block(slot, isV6: true), asker: asker, leechesOnly: leechesOnly, key)
+    let v4 = Candidates(
+      families == .v6 ? nil : block(slot, isV6: false), skipping: asker.isV6 ? nil : position,
+      leechesOnly: leechesOnly)
+    let v6 = Candidates(
+      families == .v4 ? nil : block(slot, isV6: true), skipping: asker.isV6 ? position : nil,
+      leechesOnly: leechesOnly)
     let total = v4.count + v6.count
     guard total > wanted else {
       v4.append(v4.count, &dice, to: &reply)
@@ -26,13 +30,14 @@ extension SwarmShard {
   }
 
   private func chooseInline(
-    _ slot: SwarmSlot, _ asker: PeerAddress, _ leechesOnly: Bool, _ wanted: Int, _ dice: inout Dice,
-    _ reply: inout SwarmReply
+    _ slot: SwarmSlot, _ asker: PeerAddress, _ leechesOnly: Bool, _ families: PeerFamilies, _ wanted: Int,
+    _ dice: inout Dice, _ reply: inout SwarmReply
   ) {
     let count = slot.inlineCount
     func mayBeGiven(_ index: Int) -> Bool {
       let peer = slot.inline(index)
       return peer.address != asker && !(leechesOnly && peer.note.isSeed)
+        && families.contains(isV6: peer.address.isV6)
     }
     var open = 0
     for index in 0..<count where mayBeGiven(index) { open += 1 }
@@ -56,10 +61,9 @@ private struct Candidates {
   let range: Range<Int>
   let skipped: Int?
 
-  init(_ block: PeerBlock?, asker: PeerAddress, leechesOnly: Bool, _ key: TableKey) {
+  init(_ block: PeerBlock?, skipping position: Int?, leechesOnly: Bool) {
     self.block = block
     range = block.map { (leechesOnly ? $0.seeds : 0)..<$0.count } ?? 0..<0
-    let position = block.flatMap { $0.isV6 == asker.isV6 ? $0.position(asker, key) : nil }
     skipped = position.flatMap { [range] in range.contains($0) ? $0 : nil }
   }
 

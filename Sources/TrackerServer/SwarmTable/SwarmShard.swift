@@ -120,8 +120,10 @@ struct SwarmShard: ~Copyable {
     slot.block(isV6: isV6).map { blocks.block($0, isV6: isV6) }
   }
 
-  /// Puts in a peer that is not there, in a slot with blocks. `expected` is how many of its family there will be soon.
-  mutating func insert(_ peer: SwarmPeer, into slot: SwarmSlot, expected: Int = 1) {
+  /// Puts in a peer that is not there, in a slot with blocks; its position. `expected` is how many of its family
+  /// there will be soon.
+  @discardableResult
+  mutating func insert(_ peer: SwarmPeer, into slot: SwarmSlot, expected: Int = 1) -> Int? {
     let isV6 = peer.address.isV6
     if let block = block(slot, isV6: isV6) {
       if block.count == block.capacity { replaceBlock(slot, isV6: isV6, room: block.count + 1) }
@@ -129,7 +131,7 @@ struct SwarmShard: ~Copyable {
       slot.setBlock(
         blocks.allocate(expected, isV6: isV6, owner: owner(number(slot), isV6: isV6)), isV6: isV6)
     }
-    block(slot, isV6: isV6)?.insert(peer.address, peer.note, key)
+    return block(slot, isV6: isV6)?.insert(peer.address, peer.note, key)
   }
 
   /// Moves inline peers into blocks, so that there is room for more.

@@ -61,7 +61,8 @@ final class TrackerCore: Sendable {
       let wanted = min(announcement.wanted ?? configuration.usualWanted, configuration.maximumWanted)
       try table.announce(
         announcement.infoHash, announcement.peer,
-        SwarmAnnounce(isSeed: isSeed, event: announcement.event, wanted: wanted),
+        SwarmAnnounce(
+          isSeed: isSeed, event: announcement.event, wanted: wanted, families: announcement.families),
         now: now, random: random, into: &reply)
     } catch {
       switch error {

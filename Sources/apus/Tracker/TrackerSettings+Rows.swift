@@ -47,6 +47,7 @@ extension TrackerConfiguration {
   ]
 
   private static let httpSettings: [Parameter<Self>] = [
+    .setting("http.enabled", \.servesHTTP, help: "Serve HTTP."),
     .setting(
       "http.threads", \.threads, value: "number",
       help: "Threads for announces, and as many for pages, the API and HTTPS."),
@@ -74,7 +75,16 @@ extension TrackerConfiguration {
       "http.proxy-manner", \.proxies.manner, value: "manner", help: "How proxies say for whom they ask."),
   ]
 
-  private static let udpSettings: [Parameter<Self>] = []
+  private static let udpSettings: [Parameter<Self>] = [
+    .setting("udp.enabled", \.servesUDP, help: "Serve UDP, on the same ports."),
+    .setting(
+      "udp.threads", \.udpLoops, value: "number",
+      help: "Threads, each with a socket of its own. Without it, one a processor."),
+    .setting(
+      "udp.connection-secret", \.connectionSecret, value: "text",
+      help: "Trackers with the same secret take each other's connection ids. Without it, a random one.",
+      isSecret: true),
+  ]
 
   private static let tlsSettings: [Parameter<Self>] = [
     .setting("tls.listen", \.listenSecurely, value: "address:port", help: "Where to speak HTTPS."),
@@ -174,6 +184,8 @@ extension TrackerConfiguration {
     ] where cap > 10_000 {
       throw UsageProblem("\(option): choose at most 10000")
     }
+    guard servesHTTP || servesUDP else { throw UsageProblem("--no-http and --no-udp: choose one of them") }
+    guard udpLoops ?? 1 >= 1 else { throw UsageProblem("--udp-threads: choose at least 1") }
     guard threads >= 1 else { throw UsageProblem("--http-threads: choose at least 1") }
     guard requestTimeout >= 1 else { throw UsageProblem("--http-request-timeout: choose at least 1s") }
     guard idleTimeout >= 1 else { throw UsageProblem("--http-idle-timeout: choose at least 1s") }
