@@ -100,6 +100,7 @@ let package = Package(
         "PeerProtocol",
         "JSON",
         "CSystem",
+        "Logging",
       ]),
     .executableTarget(
       name: "apus",

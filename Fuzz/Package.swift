@@ -5,12 +5,14 @@ import PackageDescription
 // library never see it. Built and run by scripts/fuzz.
 
 let targets = [
+  "FuzzConfiguration",
   "FuzzBencode", "FuzzDHTMessage", "FuzzDHTNode", "FuzzEncryption", "FuzzLocalDiscovery", "FuzzMagnet",
   "FuzzMetadata", "FuzzMetainfo", "FuzzPeerExchange", "FuzzPeerWire", "FuzzTrackerQuery", "FuzzTrackerReply",
   "FuzzUDPTracker", "FuzzUTP",
 ]
 
 let rooms: [Target.Dependency] = [
+  "Configuration",
   "Bencode", "Encryption", "MainlineDHT", "Metainfo", "PeerProtocol", "TrackerProtocol", "UTP",
 ].map {
   .product(name: $0, package: "apus")

@@ -141,7 +141,7 @@ struct StatusTests {
   @Test("Charts end at round figures")
   func scale() {
     #expect(
-      [0, 0.5, 1, 1.1, 3, 7, 10, 99, 101].map(LineChart.ceiling) == [1, 0.5, 1, 2, 5, 10, 10, 100, 200])
+      [0, 0.5, 1, 1.1, 3, 7, 10, 99, 101].map(LineChart.ceiling) == [1, 0.5, 1, 1.5, 3, 8, 10, 100, 150])
     #expect(Figure.grouped(1_234_567) == "1,234,567")
     #expect(Figure.grouped(-999) == "-999")
     #expect(Figure.short(0.05) == "0.1" && Figure.short(12.7) == "13")

@@ -37,7 +37,8 @@ struct TrackerService: RunnableCommand {
     let log = quiet && settings.log.file == nil ? nil : try settings.log.open(scene)
     defer { log?.close() }
     let files = apus_raise_file_limit()
-    let configuration = try settings.complete()
+    var configuration = try settings.complete()
+    configuration.log = log
     let tracker = try start(configuration)
     try becomeUser()
     announce(tracker, scene)
