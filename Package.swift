@@ -48,6 +48,7 @@ let package = Package(
     .library(name: "UTP", targets: ["UTP"]),
     .library(name: "MainlineDHT", targets: ["MainlineDHT"]),
     .library(name: "TrackerServer", targets: ["TrackerServer"]),
+    .library(name: "Transfer", targets: ["Transfer"]),
     .executable(name: "apus", targets: ["apus"]),
   ],
   targets: [
@@ -100,12 +101,14 @@ let package = Package(
         "PeerProtocol",
         "JSON",
         "CSystem",
+        "Threads",
         "Logging",
       ]),
     .executableTarget(
       name: "apus",
       dependencies: [
-        "ArgumentParsing", "Logging", "BitTorrent", "Encryption", "TrackerServer", "Metainfo", "PieceStorage", "Bytes",
+        "ArgumentParsing", "Logging", "BitTorrent", "Encryption", "TrackerServer", "Metainfo", "PieceStorage",
+        "Bytes",
         "Digest",
         "Bencode", "EventLoop", "Transfer", "TrackerProtocol", "CSystem", "Addresses", "JSON", "Threads",
         "MainlineDHT",
@@ -137,7 +140,7 @@ let package = Package(
       "TrackerServerTests",
       [
         "Addresses", "TrackerServer", "TrackerProtocol", "HTTPServer", "Bencode", "Bytes", "Digest",
-        "TestSupport",
+        "TestSupport", "EventLoop", "Threads",
       ]),
     tests(
       "PieceStorageTests",

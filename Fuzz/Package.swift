@@ -5,15 +5,37 @@ import PackageDescription
 // library never see it. Built and run by scripts/fuzz.
 
 let targets = [
+  "FuzzBencode",
   "FuzzConfiguration",
-  "FuzzBencode", "FuzzDHTMessage", "FuzzDHTNode", "FuzzEncryption", "FuzzLocalDiscovery", "FuzzMagnet",
-  "FuzzMetadata", "FuzzMetainfo", "FuzzPeerExchange", "FuzzPeerWire", "FuzzTrackerQuery", "FuzzTrackerReply",
-  "FuzzUDPTracker", "FuzzUTP",
+  "FuzzContentRange",
+  "FuzzDHTMessage",
+  "FuzzDHTNode",
+  "FuzzEncryption",
+  "FuzzHolePunch",
+  "FuzzLocalDiscovery",
+  "FuzzMagnet",
+  "FuzzMetadata",
+  "FuzzMetainfo",
+  "FuzzPeerExchange",
+  "FuzzPeerWire",
+  "FuzzTrackerQuery",
+  "FuzzTrackerReply",
+  "FuzzTrackerSnapshot",
+  "FuzzUDPTracker",
+  "FuzzUTP",
 ]
 
 let rooms: [Target.Dependency] = [
+  "Bencode",
   "Configuration",
-  "Bencode", "Encryption", "MainlineDHT", "Metainfo", "PeerProtocol", "TrackerProtocol", "UTP",
+  "Encryption",
+  "MainlineDHT",
+  "Metainfo",
+  "PeerProtocol",
+  "TrackerProtocol",
+  "TrackerServer",
+  "Transfer",
+  "UTP",
 ].map {
   .product(name: $0, package: "apus")
 }

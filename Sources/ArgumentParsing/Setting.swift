@@ -15,8 +15,11 @@ public struct Setting: Sendable, Equatable {
   /// The key within its section.
   var name: String { key.lastIndex(of: ".").map { String(key[key.index(after: $0)...]) } ?? key }
 
-  /// `--http-threads`.
-  var option: String { "--" + key.replacing(".", with: "-") }
+  /// `--http-threads`; for `http.enabled` it is `--http`.
+  var option: String {
+    let words = name == "enabled" && !section.isEmpty ? section : key
+    return "--" + words.replacing(".", with: "-")
+  }
 
   /// `APUS_TRACKER_HTTP_THREADS`.
   func variable(prefix: String) -> String {

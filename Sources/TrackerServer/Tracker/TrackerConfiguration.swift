@@ -28,6 +28,16 @@ public struct TrackerConfiguration: Sendable {
   /// Where to tell what an operator wants to know; nowhere if `nil`.
   public var log: Log?
 
+  /// Whether it serves HTTP, over TCP.
+  public var servesHTTP = true
+  /// Whether it serves UDP (BEP 15), on the same ports.
+  public var servesUDP = true
+  /// Threads for UDP, each with a socket an endpoint; one a processor if `nil`.
+  public var udpLoops: Int?
+  /// What UDP's connection ids are made from, any text; trackers with the same secret take each other's ids. Random
+  /// if `nil`.
+  public var connectionSecret: String?
+
   /// A tracker on `listen`.
   public init(listen: [Endpoint], interval: Int = 1800) {
     self.listen = listen

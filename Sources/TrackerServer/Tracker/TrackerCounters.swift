@@ -10,6 +10,8 @@ final class TrackerCounters: Sendable {
   let failures = Atomic<Int>(0)
   /// Announces of peers with IPv6; `announces` has them, too.
   let announcesV6 = Atomic<Int>(0)
+  /// Those of them that came over UDP.
+  let udpAnnouncesV6 = Atomic<Int>(0)
   /// Announces of peers that begin, by their event.
   let started = Atomic<Int>(0)
   /// Announces of peers that have all, by their event.
@@ -28,25 +30,24 @@ final class TrackerCounters: Sendable {
   let refusedCaps = Atomic<Int>(0)
   /// How long the table takes for an announce, of one in `sampling`.
   let announceTime = Histogram()
-
-  /// One announce in so many is looked at closely. A power of two.
-  static let sampling: UInt64 = 64
-
-  /// Announces by event.
-  var events: [(name: String, count: Int)] {
-    [
-      ("started", started.load(ordering: .relaxed)), ("completed", completed.load(ordering: .relaxed)),
-      ("stopped", stopped.load(ordering: .relaxed)), ("paused", paused.load(ordering: .relaxed)),
-    ]
-  }
-
-  /// Announces that were not taken, by reason.
-  var refusals: [(name: String, count: Int)] {
-    [
-      ("table_full", refusedFull.load(ordering: .relaxed)),
-      ("torrent_not_served", refusedTorrents.load(ordering: .relaxed)),
-      ("passkey_unknown", refusedPasskeys.load(ordering: .relaxed)),
-      ("passkey_cap", refusedCaps.load(ordering: .relaxed)),
-    ]
-  }
+  /// Datagrams that came, whatever was in them.
+  let udpRequests = Atomic<Int>(0)
+  /// Connection ids that were given out.
+  let udpConnects = Atomic<Int>(0)
+  /// Announces over UDP; `announces` has them, too.
+  let udpAnnounces = Atomic<Int>(0)
+  /// Scrapes over UDP; `scrapes` has them, too.
+  let udpScrapes = Atomic<Int>(0)
+  /// Datagrams whose connection id was not good.
+  let udpBadConnections = Atomic<Int>(0)
+  /// Datagrams that were answered with an error.
+  let udpErrors = Atomic<Int>(0)
+  /// Datagrams that were no request.
+  let udpMalformed = Atomic<Int>(0)
+  /// Answers that the system did not take.
+  let udpLost = Atomic<Int>(0)
+  /// Bytes of the datagrams that came.
+  let udpBytesIn = Atomic<Int>(0)
+  /// Bytes of the answers.
+  let udpBytesOut = Atomic<Int>(0)
 }

@@ -5,13 +5,14 @@ import JSON
 import Logging
 import TrackerServer
 
-/// `apus tracker`: a tracker, until interrupted.
+/// `apus tracker`: a tracker over HTTP and UDP, until interrupted.
 struct TrackerService: RunnableCommand {
   static let name = "tracker"
-  static let summary = "Run a tracker until interrupted."
+  static let summary = "Run a tracker over HTTP and UDP until interrupted."
   static let discussion = """
     Announces at /announce, scrapes at /scrape, a status page at /, statistics as JSON at /stats, metrics for \
-    Prometheus at /metrics, whether it is well at /health.
+    Prometheus at /metrics, whether it is well at /health; UDP (BEP 15) on the same port. What peers announced lives \
+    in memory and expires.
     Options that are not asked for once only are settings: keys of a TOML file (--config) and variables of the \
     environment as well. --http-threads is 'threads' of [http] in the file and APUS_TRACKER_HTTP_THREADS. The \
     command line counts before the environment, that before the file. SIGHUP has files read again.
@@ -64,9 +65,10 @@ struct TrackerService: RunnableCommand {
     if json {
       scene.console.event([
         "event": "listening", "addresses": .array(tracker.endpoints.map { .string($0.description) }),
+        "urls": .array(tracker.announceURLs.map { .string($0) }),
       ])
     } else if !quiet {
-      for endpoint in tracker.endpoints { scene.console.line("http://\(endpoint)/announce") }
+      for url in tracker.announceURLs { scene.console.line(url) }
     }
   }
 

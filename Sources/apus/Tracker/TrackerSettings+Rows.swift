@@ -47,11 +47,21 @@ extension TrackerConfiguration {
   ]
 
   private static let httpSettings: [Parameter<Self>] = [
+    .setting("http.enabled", \.servesHTTP, help: "Serve HTTP."),
     .setting("http.threads", \.threads, value: "number", help: "Threads an address."),
     .setting("http.connections", \.maximumConnections, value: "number", help: "Connections an address."),
   ]
 
-  private static let udpSettings: [Parameter<Self>] = []
+  private static let udpSettings: [Parameter<Self>] = [
+    .setting("udp.enabled", \.servesUDP, help: "Serve UDP, on the same ports."),
+    .setting(
+      "udp.threads", \.udpLoops, value: "number",
+      help: "Threads, each with a socket of its own. Without it, one a processor."),
+    .setting(
+      "udp.connection-secret", \.connectionSecret, value: "text",
+      help: "Trackers with the same secret take each other's connection ids. Without it, a random one.",
+      isSecret: true),
+  ]
 
   private static let tlsSettings: [Parameter<Self>] = []
 
@@ -119,6 +129,8 @@ extension TrackerConfiguration {
     ] where cap > 10_000 {
       throw UsageProblem("\(option): choose at most 10000")
     }
+    guard servesHTTP || servesUDP else { throw UsageProblem("--no-http and --no-udp: choose one of them") }
+    guard udpLoops ?? 1 >= 1 else { throw UsageProblem("--udp-threads: choose at least 1") }
     guard threads >= 1 else { throw UsageProblem("--http-threads: choose at least 1") }
   }
 }
