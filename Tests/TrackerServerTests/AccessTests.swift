@@ -149,3 +149,22 @@ struct AccessTests {
     #expect(!AdminToken.isIn(request("Bearer sesame"), nil))
   }
 }
+
+@Suite("What a curated tracker tells")
+struct CuratedTrackerTests {
+  @Test("A denied torrent is refused with a reason, counted, and its swarm is not told of")
+  func denied() throws {
+    let tracker = TestTracker()
+    _ = try tracker.announce("203.0.113.1", left: 0)
+    let core = tracker.service.core
+    #expect(core.scrape(hash(1), for: nil).seeds == 1)
+    core.access.replace(by: AccessLists(denied: InfoHashSet([hash(1)], seed: 9)), now: 0)
+    let request = AnnounceRequest(
+      infoHash: hash(1), peerID: [UInt8](repeating: 1, count: 20), port: 1, left: 1)
+    let answer = String(decoding: tracker.get("/announce", request.query).body, as: UTF8.self)
+    #expect(
+      answer.contains("this tracker does not serve this torrent") && answer.contains("8:retry in5:never"))
+    #expect(core.scrape(hash(1), for: nil).seeds == 0)
+    #expect(core.counters.refusals.first { $0.name == "torrent_not_served" }?.count == 1)
+  }
+}

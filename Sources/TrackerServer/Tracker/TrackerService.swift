@@ -96,7 +96,7 @@ final class TrackerService: Sendable {
       return failure("name the torrents to scrape by info_hash", retryIn: .never)
     }
     var reply = ScrapeReply(swarms: [:])
-    for hash in question.infoHashes { reply.swarms[hash] = core.scrape(hash) }
+    for hash in question.infoHashes { reply.swarms[hash] = core.scrape(hash, for: nil) }
     return HTTPResponse(contentType: "text/plain", body: reply.encoded())
   }
 
