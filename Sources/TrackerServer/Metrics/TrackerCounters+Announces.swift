@@ -14,6 +14,15 @@ extension TrackerCounters {
     ]
   }
 
+  /// What became of HTTP connections.
+  var connections: [(name: String, count: Int)] {
+    [
+      ("turned_away", httpTurnedAway.load(ordering: .relaxed)),
+      ("evicted", httpEvicted.load(ordering: .relaxed)),
+      ("handed_over", httpHandedOver.load(ordering: .relaxed)),
+    ]
+  }
+
   /// Announces that were not taken, by reason.
   var refusals: [(name: String, count: Int)] {
     [

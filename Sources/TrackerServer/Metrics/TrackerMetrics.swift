@@ -60,6 +60,12 @@ enum TrackerMetrics {
     page.single(
       "apus_tracker_failures_total", .counter, "Requests that were answered with a failure.",
       counters.failures.load(ordering: .relaxed))
+    page.metric(
+      "apus_tracker_http_connections_total", .counter,
+      "HTTP connections that were not answered on the loops to their end, by what became of them.")
+    for (name, cell) in counters.connections {
+      page.sample("apus_tracker_http_connections_total", [("fate", name)], cell)
+    }
     page.metric("apus_tracker_refusals_total", .counter, "Announces that were not taken, by reason.")
     for (name, cell) in counters.refusals {
       page.sample("apus_tracker_refusals_total", [("reason", name)], cell)

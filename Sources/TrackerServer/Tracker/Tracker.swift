@@ -1,6 +1,5 @@
 public import Addresses
 internal import EventLoop
-internal import HTTPServer
 public import JSON
 internal import Synchronization
 
@@ -8,7 +7,7 @@ internal import Synchronization
 public final class Tracker: Sendable {
   /// What it listens on, ports filled in.
   public let endpoints: [Endpoint]
-  private let server: HTTPServer?
+  private let http: HTTPFrontEnd?
   private let udp: UDPFrontEnd?
   private let core: TrackerCore
   private let loop: Loop
@@ -20,13 +19,16 @@ public final class Tracker: Sendable {
       UInt32(truncatingIfNeeded: Instant.now.nanoseconds / 1_000_000_000)
     }
     try core.load(configuration.access)
-    (server, udp) = try Self.listen(core)
-    endpoints = server?.boundEndpoints ?? udp?.endpoints ?? []
+    (http, udp) = try Self.listen(core)
+    endpoints = http?.endpoints ?? udp?.endpoints ?? []
     self.core = core
     loop = Loop(name: "tracker")
-    loop.post { loop in
+    loop.post { [http] loop in
       let sweep = loop.timer { _ in core.sweep(shards: 2) }
       sweep.set(every: 0.125)
+      // Certificates are replaced where they lie, by programs that renew them.
+      let renewal = loop.timer { _ in try? http?.reloadIdentity() }
+      renewal.set(every: 30)
       let second = loop.timer { _ in
         core.status.tick(core)
         core.access.forget(now: core.clock())
@@ -36,6 +38,17 @@ public final class Tracker: Sendable {
   }
 
   deinit { stop() }
+
+  /// What clients announce to, by each endpoint.
+  public var announceURLs: [String] {
+    endpoints.flatMap { endpoint in
+      (http == nil ? [] : ["http://\(endpoint)/announce"])
+        + (udp == nil ? [] : ["udp://\(endpoint)/announce"])
+    } + secureEndpoints.map { "https://\($0)/announce" }
+  }
+
+  /// Where it speaks HTTPS.
+  public var secureEndpoints: [Endpoint] { http?.secureEndpoints ?? [] }
 
   /// Whether the loop that looks after the table turns.
   public var isTurning: Bool { core.isTurning }
@@ -50,28 +63,24 @@ public final class Tracker: Sendable {
     core.reloading.withLock { $0 = work }
   }
 
-  /// What clients announce to, by each endpoint.
-  public var announceURLs: [String] {
-    endpoints.flatMap { endpoint in
-      (server == nil ? [] : ["http://\(endpoint)/announce"])
-        + (udp == nil ? [] : ["udp://\(endpoint)/announce"])
-    }
-  }
-
   /// What the table holds at this moment.
   public var statistics: SwarmStatistics { core.table.statistics }
 
+  /// Has new connections over HTTPS meet the key and the certificates that are in their files now. Throws what is
+  /// wrong with them, and changes nothing then. Happens by itself within half a minute.
+  public func reloadIdentity() throws(TrackerError) { try http?.reloadIdentity() }
+
   /// Stops listening, ends what is being answered and lets go of everything. Idempotent.
   public func stop() {
-    server?.stop()
-    udp?.stop()
     loop.stop()
     loop.join()
+    http?.stop()
+    udp?.stop()
   }
 
   /// Opens both front ends on the same ports. A free port of one may be taken by others for the other: then another
   /// free one is tried.
-  private static func listen(_ core: TrackerCore) throws(TrackerError) -> (HTTPServer?, UDPFrontEnd?) {
+  private static func listen(_ core: TrackerCore) throws(TrackerError) -> (HTTPFrontEnd?, UDPFrontEnd?) {
     let configuration = core.configuration
     let attempts = configuration.listen.contains { $0.port == 0 } ? 8 : 1
     for _ in 1..<attempts {
@@ -80,27 +89,15 @@ public final class Tracker: Sendable {
     return try openFrontEnds(core)
   }
 
-  private static func openFrontEnds(_ core: TrackerCore) throws(TrackerError) -> (HTTPServer?, UDPFrontEnd?) {
+  private static func openFrontEnds(_ core: TrackerCore) throws(TrackerError) -> (HTTPFrontEnd?, UDPFrontEnd?)
+  {
     let configuration = core.configuration
-    let server = configuration.servesHTTP ? try openHTTP(core) : nil
-    guard configuration.servesUDP else { return (server, nil) }
+    let http = configuration.servesHTTP ? try HTTPFrontEnd(core) : nil
+    guard configuration.servesUDP else { return (http, nil) }
     do {
-      return (server, try UDPFrontEnd(listen: server?.boundEndpoints ?? configuration.listen, core: core))
+      return (http, try UDPFrontEnd(listen: http?.endpoints ?? configuration.listen, core: core))
     } catch {
-      server?.stop()
-      throw TrackerError(description: error.description)
-    }
-  }
-
-  private static func openHTTP(_ core: TrackerCore) throws(TrackerError) -> HTTPServer {
-    let service = TrackerService(core)
-    var options = HTTPServerOptions()
-    options.threads = core.configuration.threads
-    options.headers.append("Authorization")
-    options.maximumConnections = core.configuration.maximumConnections
-    do {
-      return try HTTPServer(listen: core.configuration.listen, options: options) { service.answer($0) }
-    } catch {
+      http?.stop()
       throw TrackerError(description: error.description)
     }
   }

@@ -30,6 +30,12 @@ final class TrackerCounters: Sendable {
   let refusedCaps = Atomic<Int>(0)
   /// How long the table takes for an announce, of one in `sampling`.
   let announceTime = Histogram()
+  /// HTTP connections that were closed because their address has too many.
+  let httpTurnedAway = Atomic<Int>(0)
+  /// HTTP connections that were closed to make room.
+  let httpEvicted = Atomic<Int>(0)
+  /// HTTP connections that were given to the library: for pages, the API and TLS.
+  let httpHandedOver = Atomic<Int>(0)
   /// Datagrams that came, whatever was in them.
   let udpRequests = Atomic<Int>(0)
   /// Connection ids that were given out.

@@ -28,6 +28,7 @@ final class TrackerReload: Sendable {
     do throws(TrackerError) {
       let command = try parsed()
       try tracker.load(command.settings.configuration.access)
+      try tracker.reloadIdentity()
       log?.level = command.settings.log.level
       return report(command)
     } catch {

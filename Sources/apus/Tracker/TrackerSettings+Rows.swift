@@ -48,8 +48,31 @@ extension TrackerConfiguration {
 
   private static let httpSettings: [Parameter<Self>] = [
     .setting("http.enabled", \.servesHTTP, help: "Serve HTTP."),
-    .setting("http.threads", \.threads, value: "number", help: "Threads an address."),
-    .setting("http.connections", \.maximumConnections, value: "number", help: "Connections an address."),
+    .setting(
+      "http.threads", \.threads, value: "number",
+      help: "Threads for announces, and as many for pages, the API and HTTPS."),
+    .setting(
+      "http.connections", \.maximumConnections, value: "number",
+      help: "Connections that wait at a time; beyond that those that have waited longest are closed."),
+    .setting(
+      "http.connections-per-address", \.maximumConnectionsPerAddress, value: "number",
+      help: "Connections of one address, of a network of 64 bits with IPv6; 0 is any number."),
+    .setting(
+      "http.request-timeout", \.longestRequest, value: "time",
+      help: "How long a request may take to come in, and its answer to be taken."),
+    .setting(
+      "http.idle-timeout", \.longestRest, value: "time", help: "How long a connection is kept unused."),
+    .setting(
+      "http.full-scrape", \.fullScrapePause, value: "time",
+      help: """
+        Answer scrapes that name no torrent with all torrents, packed, made anew and given to an address once in \
+        this time. Without it there are none.
+        """),
+    .setting(
+      "http.proxies", \.proxies.trusted, value: "address",
+      help: "Proxies that say for whom they ask, and must: addresses or blocks such as 10.0.0.0/8."),
+    .setting(
+      "http.proxy-manner", \.proxies.manner, value: "manner", help: "How proxies say for whom they ask."),
   ]
 
   private static let udpSettings: [Parameter<Self>] = [
@@ -63,7 +86,14 @@ extension TrackerConfiguration {
       isSecret: true),
   ]
 
-  private static let tlsSettings: [Parameter<Self>] = []
+  private static let tlsSettings: [Parameter<Self>] = [
+    .setting("tls.listen", \.listenSecurely, value: "address:port", help: "Where to speak HTTPS."),
+    .setting(
+      "tls.certificates", \.certificates, value: "file",
+      help: "Certificates in PEM, the server's own first. Read again when the file changes.",
+      complete: .files(nil)),
+    .setting("tls.key", \.key, value: "file", help: "The private key in PEM.", complete: .files(nil)),
+  ]
 
   private static let stateSettings: [Parameter<Self>] = []
 
@@ -116,6 +146,31 @@ extension TrackerConfiguration {
     set { minimumInterval = newValue.map { Int(min($0.seconds, 1e9)) } }
   }
 
+  private var longestRequest: TimeSpan {
+    get { TimeSpan(seconds: requestTimeout) }
+    set { requestTimeout = newValue.seconds }
+  }
+
+  private var longestRest: TimeSpan {
+    get { TimeSpan(seconds: Double(idleTimeout)) }
+    set { idleTimeout = Int(min(newValue.seconds, 1e9)) }
+  }
+
+  private var fullScrapePause: TimeSpan? {
+    get { fullScrapeInterval.map { TimeSpan(seconds: Double($0)) } }
+    set { fullScrapeInterval = newValue.map { Int(min($0.seconds, 1e9)) } }
+  }
+
+  private var certificates: String? {
+    get { identity?.certificates }
+    set { identity = TLSFiles(certificates: newValue ?? "", key: identity?.key ?? "") }
+  }
+
+  private var key: String? {
+    get { identity?.key }
+    set { identity = TLSFiles(certificates: identity?.certificates ?? "", key: newValue ?? "") }
+  }
+
   /// Refuses what cannot be meant.
   func validate() throws(UsageProblem) {
     guard (1...86400).contains(interval) else { throw UsageProblem("--interval: choose from 1s to 1d") }
@@ -132,5 +187,11 @@ extension TrackerConfiguration {
     guard servesHTTP || servesUDP else { throw UsageProblem("--no-http and --no-udp: choose one of them") }
     guard udpLoops ?? 1 >= 1 else { throw UsageProblem("--udp-threads: choose at least 1") }
     guard threads >= 1 else { throw UsageProblem("--http-threads: choose at least 1") }
+    guard requestTimeout >= 1 else { throw UsageProblem("--http-request-timeout: choose at least 1s") }
+    guard idleTimeout >= 1 else { throw UsageProblem("--http-idle-timeout: choose at least 1s") }
+    let hasFiles = identity.map { !$0.certificates.isEmpty && !$0.key.isEmpty } ?? false
+    guard listenSecurely.isEmpty == !hasFiles else {
+      throw UsageProblem("--tls-listen, --tls-certificates and --tls-key go together")
+    }
   }
 }

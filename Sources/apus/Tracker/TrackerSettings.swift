@@ -94,3 +94,4 @@ extension LogLevel: ArgumentValue {
 }
 
 extension Audience: ArgumentValue {}
+extension ProxyRules.Manner: ArgumentValue {}
