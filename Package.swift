@@ -100,11 +100,13 @@ let package = Package(
     room(
       "TrackerServer",
       [
-        "Addresses", "Bytes", "Digest", "Bencode", "TrackerProtocol", "HTTPServer", "EventLoop", "CSystem",
-        "Threads",
-        "HTTPParsing",
+        "Addresses", "Bytes", "Digest", "Bencode", "TrackerProtocol", "HTTPServer", "EventLoop",
         "PeerProtocol",
         "JSON",
+        "CSystem",
+        "Threads",
+        "Logging",
+        "HTTPParsing",
       ]),
     .executableTarget(
       name: "apus",

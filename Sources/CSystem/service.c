@@ -9,7 +9,6 @@
 #include <resolv.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/timex.h>
@@ -38,7 +37,6 @@ int apus_become_user(const char *user) {
     errno = EPERM;
     return -1;
   }
-  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   return 0;
 }
 

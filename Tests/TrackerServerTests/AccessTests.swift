@@ -149,3 +149,63 @@ struct AccessTests {
     #expect(!AdminToken.isIn(request("Bearer sesame"), nil))
   }
 }
+
+@Suite("What a curated tracker tells")
+struct CuratedTrackerTests {
+  @Test("A denied torrent is refused with a reason, counted, and its swarm is not told of")
+  func denied() throws {
+    let tracker = TestTracker()
+    _ = try tracker.announce("203.0.113.1", left: 0)
+    let core = tracker.service.core
+    #expect(core.scrape(hash(1), for: nil).seeds == 1)
+    core.access.replace(by: AccessLists(denied: InfoHashSet([hash(1)], seed: 9)), now: 0)
+    let request = AnnounceRequest(
+      infoHash: hash(1), peerID: [UInt8](repeating: 1, count: 20), port: 1, left: 1)
+    let answer = String(decoding: tracker.get("/announce", request.query).body, as: UTF8.self)
+    #expect(
+      answer.contains("this tracker does not serve this torrent") && answer.contains("8:retry in5:never"))
+    #expect(core.scrape(hash(1), for: nil).seeds == 0)
+    #expect(core.counters.refusals.first { $0.name == "torrent_not_served" }?.count == 1)
+  }
+
+  @Test("Passkeys open a private tracker, in the path over HTTP and in the URL data over UDP")
+  func passkeys() throws {
+    let secret = String(repeating: "5", count: 32)
+    func lists() throws -> AccessLists {
+      let members = try AccessFiles.members(Array(secret.utf8), torrents: 1, addresses: 0)
+      return AccessLists(passkeys: PasskeyBook(members, lifetime: 100, seed: 4))
+    }
+    let tracker = TestTracker()
+    tracker.service.core.access.replace(by: try lists(), now: 1000)
+    func ask(_ path: String, _ torrent: Int) -> String {
+      let request = AnnounceRequest(
+        infoHash: hash(torrent), peerID: [UInt8](repeating: 1, count: 20), port: 1, left: 1)
+      return String(decoding: tracker.get(path, request.query).body, as: UTF8.self)
+    }
+    #expect(ask("/announce", 1).contains("passkey unknown"))
+    #expect(ask("/\(String(repeating: "6", count: 32))/announce", 1).contains("passkey unknown"))
+    #expect(ask("/\(secret)/announce", 1).contains("8:interval"))
+    #expect(ask("/\(secret)/announce", 2).contains("too many torrents"))
+
+    var stage = UDPStage()
+    stage.server.core.access.replace(by: try lists(), now: 1000)
+    let client = Endpoint(IPAddress("203.0.113.9") ?? .anyV4, port: 4)
+    func request(_ torrent: Int) -> AnnounceRequest {
+      AnnounceRequest(infoHash: hash(torrent), peerID: [UInt8](repeating: 1, count: 20), port: 4, left: 1)
+    }
+    let path = Array("/\(secret)/announce".utf8)
+    let id = try stage.connect(client)
+    #expect(
+      try stage.ask(.announce(request(1), connection: id, data: []), from: client)
+        == .error("passkey unknown"))
+    guard case .announce = try stage.ask(.announce(request(1), connection: id, data: path), from: client)
+    else {
+      Issue.record("the passkey is not taken")
+      return
+    }
+    #expect(
+      try stage.ask(.announce(request(2), connection: id, data: path), from: client)
+        == .error("too many torrents"))
+    #expect(tracker.service.core.counters.refusals.map(\.count) == [0, 0, 2, 1])
+  }
+}

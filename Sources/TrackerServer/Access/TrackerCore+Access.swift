@@ -1,13 +1,21 @@
 internal import CSystem
 internal import Glibc
+import Logging
 
 extension TrackerCore {
-  /// Reads the files of the lists and has them count.
+  /// Reads the files of the lists and has them count. In the log, -1 is a list that there is not.
   func load(_ configuration: AccessConfiguration) throws(TrackerError) {
     var seeds = SystemRandomNumberGenerator()
     let lists = try configuration.lists(
       lifetime: self.configuration.limits.peerLifetime, seed: seeds.next(), read: Self.read)
     access.replace(by: lists, now: clock())
+    guard let lists else { return }
+    self.configuration.log?.info(
+      "lists_read",
+      [
+        LogField("allow", lists.allowed?.count ?? -1), LogField("deny", lists.denied?.count ?? -1),
+        LogField("passkeys", lists.passkeys?.count ?? -1),
+      ])
   }
 
   /// Bytes of a list at most: ten million info-hashes.

@@ -9,6 +9,7 @@ enum TrackerMetrics {
     page.sample("apus_build_info", [("version", TrackerStatus.version)], 1)
     table(core, &page)
     requests(core.counters, &page)
+    datagrams(core.counters, &page)
     page.times(
       "apus_tracker_announce_seconds",
       "Time that the table takes for an announce, of one in \(TrackerCounters.sampling).",
@@ -33,18 +34,29 @@ enum TrackerMetrics {
   }
 
   private static func requests(_ counters: TrackerCounters, _ page: inout Exposition) {
-    let announces = counters.announces.load(ordering: .relaxed)
-    let v6 = counters.announcesV6.load(ordering: .relaxed)
+    let (all, v6) = (
+      counters.announces.load(ordering: .relaxed), counters.announcesV6.load(ordering: .relaxed)
+    )
+    let udp = counters.udpAnnounces.load(ordering: .relaxed)
+    let udpV6 = counters.udpAnnouncesV6.load(ordering: .relaxed)
     page.metric("apus_tracker_announces_total", .counter, "Announces that could be read.")
-    page.sample("apus_tracker_announces_total", [("family", "ipv4")], max(0, announces - v6))
-    page.sample("apus_tracker_announces_total", [("family", "ipv6")], v6)
+    for (transport, family, count) in [
+      ("udp", "ipv4", udp - udpV6), ("udp", "ipv6", udpV6), ("http", "ipv4", all - v6 - (udp - udpV6)),
+      ("http", "ipv6", v6 - udpV6),
+    ] {
+      // They are read one after the other, while they grow.
+      page.sample(
+        "apus_tracker_announces_total", [("transport", transport), ("family", family)], max(0, count))
+    }
     page.metric("apus_tracker_announce_events_total", .counter, "Announces with an event.")
     for (name, cell) in counters.events {
       page.sample("apus_tracker_announce_events_total", [("event", name)], cell)
     }
-    page.single(
-      "apus_tracker_scrapes_total", .counter, "Scrapes, whatever the number of torrents.",
-      counters.scrapes.load(ordering: .relaxed))
+    let scrapes = counters.scrapes.load(ordering: .relaxed)
+    let udpScrapes = counters.udpScrapes.load(ordering: .relaxed)
+    page.metric("apus_tracker_scrapes_total", .counter, "Scrapes, whatever the number of torrents.")
+    page.sample("apus_tracker_scrapes_total", [("transport", "udp")], udpScrapes)
+    page.sample("apus_tracker_scrapes_total", [("transport", "http")], max(0, scrapes - udpScrapes))
     page.single(
       "apus_tracker_failures_total", .counter, "Requests that were answered with a failure.",
       counters.failures.load(ordering: .relaxed))
@@ -58,6 +70,23 @@ enum TrackerMetrics {
     for (name, cell) in counters.refusals {
       page.sample("apus_tracker_refusals_total", [("reason", name)], cell)
     }
+  }
+
+  private static func datagrams(_ counters: TrackerCounters, _ page: inout Exposition) {
+    func count(_ name: String, _ help: String, _ value: Int) {
+      page.single("apus_tracker_udp_\(name)_total", .counter, help, value)
+    }
+    count("datagrams", "Datagrams that came.", counters.udpRequests.load(ordering: .relaxed))
+    count("connects", "Connection ids that were given out.", counters.udpConnects.load(ordering: .relaxed))
+    count(
+      "bad_connections", "Datagrams whose connection id was not good.",
+      counters.udpBadConnections.load(ordering: .relaxed))
+    count(
+      "errors", "Datagrams that were answered with an error.", counters.udpErrors.load(ordering: .relaxed))
+    count("malformed", "Datagrams that were no request.", counters.udpMalformed.load(ordering: .relaxed))
+    count("lost", "Answers that the system did not take.", counters.udpLost.load(ordering: .relaxed))
+    count("received_bytes", "Bytes of the datagrams that came.", counters.udpBytesIn.load(ordering: .relaxed))
+    count("sent_bytes", "Bytes of the answers.", counters.udpBytesOut.load(ordering: .relaxed))
   }
 
   private static func clients(_ clients: ClientCounts, _ page: inout Exposition) {

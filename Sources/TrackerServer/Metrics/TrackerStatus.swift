@@ -1,6 +1,7 @@
 import Digest
 internal import Glibc
 internal import Synchronization
+import TrackerProtocol
 
 /// What a tracker knows about itself besides its counters: the last day, the largest torrents, the programs that
 /// announce. Filled a little every second.
@@ -15,12 +16,12 @@ final class TrackerStatus: Sendable {
 
   /// Torrents in the list of the largest.
   static let listed = 20
-  /// Seconds for a look at the whole table.
+  /// Seconds for a look at the whole table, about.
   private static let round = 60
 
   private struct State: Sendable {
-    var nextShard = 0
-    var candidates: [Torrent] = []
+    var cursor = SwarmCursor()
+    var candidates = Largest(limit: TrackerStatus.listed)
     var largest: [Torrent] = []
     var secondsToMinute = 0
   }
@@ -39,20 +40,14 @@ final class TrackerStatus: Sendable {
   /// Called every second by a loop: looks at a part of the table, and once a minute notes its figures.
   func tick(_ core: TrackerCore) {
     beat.store(core.clock(), ordering: .relaxed)
-    let count = core.table.shardCount
-    let shards = max(1, (count + Self.round - 1) / Self.round)
-    let (first, isMinute) = state.withLock { state in
-      let first = state.nextShard
-      state.nextShard += shards
-      if state.nextShard >= count { state.nextShard = 0 }
+    look(core.table)
+    let isMinute = state.withLock { state in
       state.secondsToMinute -= 1
-      if state.secondsToMinute > 0 { return (first, false) }
+      guard state.secondsToMinute <= 0 else { return false }
       state.secondsToMinute = 60
-      return (first, true)
+      return true
     }
-    look(core.table, first..<min(first + shards, count), isLast: first + shards >= count)
-    guard isMinute else { return }
-    note(core, time: Int64(time(nil)))
+    if isMinute { note(core, time: Int64(time(nil))) }
   }
 
   /// Adds a minute to the history.
@@ -66,24 +61,27 @@ final class TrackerStatus: Sendable {
       time: time, core.table.statistics, totals, memory: ProcessFigures.now.residentMemory)
   }
 
-  /// Calls `body` for every torrent of a shard.
-  private static func visit(_ table: SwarmTable, _ shard: Int, _ body: (Torrent) -> Void) {}
-
-  private func look(_ table: SwarmTable, _ shards: Range<Int>, isLast: Bool) {
-    var found: [Torrent] = []
-    for shard in shards {
-      var top = Largest(limit: Self.listed)
-      Self.visit(table, shard) { top.add($0) }
-      found += top.torrents
-    }
-    state.withLock { state in
-      var top = Largest(limit: Self.listed)
-      for torrent in state.candidates + found { top.add(torrent) }
-      state.candidates = top.torrents
-      if isLast {
-        state.largest = top.torrents.sorted { ($0.size, $1.infoHash) > ($1.size, $0.infoHash) }
-        state.candidates = []
+  /// Looks at the next part of the table: at all of it within a minute, never long under one lock.
+  private func look(_ table: SwarmTable) {
+    var left = table.entries / Self.round + table.shardCount / Self.round + 64
+    var (cursor, candidates) = state.withLock { ($0.cursor, $0.candidates) }
+    var isWhole = false
+    while left > 0, !isWhole {
+      var seen = 1
+      let goesOn = table.torrents(from: &cursor, budget: 512) { infoHash, counts in
+        seen += 1
+        candidates.add(
+          Torrent(
+            infoHash: infoHash, seeds: counts.seeds, leeches: counts.leeches, downloaded: counts.downloaded))
       }
+      left -= seen
+      isWhole = !goesOn
+    }
+    if isWhole { cursor = SwarmCursor() }
+    state.withLock { state in
+      state.cursor = cursor
+      state.candidates = isWhole ? Largest(limit: Self.listed) : candidates
+      if isWhole { state.largest = candidates.sorted }
     }
   }
 }
@@ -93,7 +91,7 @@ extension TrackerStatus.Torrent {
 }
 
 /// Keeps the largest torrents of many.
-struct Largest {
+struct Largest: Sendable {
   let limit: Int
   private(set) var torrents: [TrackerStatus.Torrent] = []
   private var smallest = 0
@@ -103,13 +101,23 @@ struct Largest {
   /// Takes a torrent in, if it is large enough. O(1) for most, O(limit) for the others.
   mutating func add(_ torrent: TrackerStatus.Torrent) {
     let size = torrent.size
-    guard size > 0 else { return }
-    if torrents.count < limit {
+    guard size > 0, size > smallest || torrents.count < limit else { return }
+    // While the table is gone through, one may come twice.
+    if let index = torrents.firstIndex(where: { $0.infoHash == torrent.infoHash }) {
+      torrents[index] = torrent
+    } else if torrents.count < limit {
       torrents.append(torrent)
     } else {
-      guard size > smallest, let index = torrents.firstIndex(where: { $0.size == smallest }) else { return }
+      guard let index = torrents.firstIndex(where: { $0.size == smallest }) else { return }
       torrents[index] = torrent
     }
     if torrents.count == limit { smallest = torrents.lazy.map(\.size).min() ?? 0 }
+  }
+
+  /// The largest first.
+  var sorted: [TrackerStatus.Torrent] {
+    torrents.sorted { one, other in
+      one.size == other.size ? one.infoHash < other.infoHash : one.size > other.size
+    }
   }
 }

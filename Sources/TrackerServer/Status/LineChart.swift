@@ -78,13 +78,13 @@ struct LineChart {
     return tenths % 10 == 0 ? String(tenths / 10) : "\(tenths / 10).\(abs(tenths % 10))"
   }
 
-  /// The next round figure: 1, 2, 2.5 or 5 times a power of ten.
+  /// The next round figure: a digit, or 1.5, times a power of ten.
   static func ceiling(_ value: Double) -> Double {
     guard value > 0, value.isFinite else { return 1 }
     var power = 1.0
     while power * 10 <= value { power *= 10 }
     while power > value, power > 0.001 { power /= 10 }
-    for factor in [1, 2, 2.5, 5, 10] where power * factor >= value { return power * factor }
+    for factor in [1, 1.5, 2, 3, 4, 5, 6, 8, 10] where power * factor >= value { return power * factor }
     return power * 10
   }
 

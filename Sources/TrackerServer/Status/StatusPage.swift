@@ -56,8 +56,8 @@ struct StatusPage {
       ("Torrents", Figure.grouped(statistics.torrents)), ("Peers", Figure.grouped(statistics.peers)),
       ("Seeds", Figure.grouped(statistics.seeds)),
       ("Downloading", Figure.grouped(statistics.peers - statistics.seeds)),
-      ("Announces a second", Figure.short(Double(last?.announces ?? 0) / 60)),
-      ("Errors a minute", Figure.grouped(last?.failures ?? 0)), ("Memory", Figure.bytes(memory)),
+      ("Announces / s", Figure.short(Double(last?.announces ?? 0) / 60)),
+      ("Errors / min", Figure.grouped(last?.failures ?? 0)), ("Memory", Figure.bytes(memory)),
     ]
     let items = rows.map { "<div><dt>\($0.0)</dt><dd>\($0.1)</dd></div>" }.joined()
     return "<dl class=\"tiles\">\(items)</dl>"

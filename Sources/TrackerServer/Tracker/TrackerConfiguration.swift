@@ -1,4 +1,5 @@
 public import Addresses
+public import Logging
 
 /// How a tracker behaves; times in seconds.
 public struct TrackerConfiguration: Sendable {
@@ -24,6 +25,8 @@ public struct TrackerConfiguration: Sendable {
   public var pages = PageConfiguration()
   /// What an administrator sends as `Authorization: Bearer` to see addresses and dumps; `nil` lets nobody.
   public var adminToken: String?
+  /// Where to tell what an operator wants to know; nowhere if `nil`.
+  public var log: Log?
 
   /// Where to speak HTTPS; needs `identity`.
   public var listenSecurely: [Endpoint] = []

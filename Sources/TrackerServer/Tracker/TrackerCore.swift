@@ -78,8 +78,13 @@ final class TrackerCore: Sendable {
     return (usual, min(usual, configuration.minimumInterval ?? (usual + 1) / 2))
   }
 
-  /// The counts of a swarm. An open tracker knows every torrent: of most it knows that nobody is there.
+  /// The counts of a swarm, whoever asks. An open tracker knows every torrent: of most it knows that nobody is there.
   func scrape(_ infoHash: InfoHash) -> SwarmCounts { table.scrape(infoHash) ?? SwarmCounts(downloaders: 0) }
+
+  /// The counts of a swarm for whoever has `passkey`: as if nobody were there if it is no business of theirs.
+  func scrape(_ infoHash: InfoHash, for passkey: Passkey?) -> SwarmCounts {
+    access.refusal(of: infoHash, passkey: passkey) == nil ? scrape(infoHash) : SwarmCounts(downloaders: 0)
+  }
 
   /// Whether the loop that looks after the table has done so lately.
   var isTurning: Bool { clock() &- status.lastTick <= 5 || clock() &- startedAt <= 5 }

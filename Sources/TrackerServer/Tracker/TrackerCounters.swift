@@ -10,6 +10,8 @@ final class TrackerCounters: Sendable {
   let failures = Atomic<Int>(0)
   /// Announces of peers with IPv6; `announces` has them, too.
   let announcesV6 = Atomic<Int>(0)
+  /// Those of them that came over UDP.
+  let udpAnnouncesV6 = Atomic<Int>(0)
   /// Announces of peers that begin, by their event.
   let started = Atomic<Int>(0)
   /// Announces of peers that have all, by their event.
@@ -26,6 +28,8 @@ final class TrackerCounters: Sendable {
   let refusedPasskeys = Atomic<Int>(0)
   /// Announces beyond the caps of their passkey.
   let refusedCaps = Atomic<Int>(0)
+  /// How long the table takes for an announce, of one in `sampling`.
+  let announceTime = Histogram()
   /// HTTP connections that were closed because their address has too many.
   let httpTurnedAway = Atomic<Int>(0)
   /// HTTP connections that were closed to make room.
@@ -52,36 +56,4 @@ final class TrackerCounters: Sendable {
   let udpBytesIn = Atomic<Int>(0)
   /// Bytes of the answers.
   let udpBytesOut = Atomic<Int>(0)
-  /// How long the table takes for an announce, of one in `sampling`.
-  let announceTime = Histogram()
-
-  /// One announce in so many is looked at closely. A power of two.
-  static let sampling: UInt64 = 64
-
-  /// Announces by event.
-  var events: [(name: String, count: Int)] {
-    [
-      ("started", started.load(ordering: .relaxed)), ("completed", completed.load(ordering: .relaxed)),
-      ("stopped", stopped.load(ordering: .relaxed)), ("paused", paused.load(ordering: .relaxed)),
-    ]
-  }
-
-  /// What became of HTTP connections.
-  var connections: [(name: String, count: Int)] {
-    [
-      ("turned_away", httpTurnedAway.load(ordering: .relaxed)),
-      ("evicted", httpEvicted.load(ordering: .relaxed)),
-      ("handed_over", httpHandedOver.load(ordering: .relaxed)),
-    ]
-  }
-
-  /// Announces that were not taken, by reason.
-  var refusals: [(name: String, count: Int)] {
-    [
-      ("table_full", refusedFull.load(ordering: .relaxed)),
-      ("torrent_not_served", refusedTorrents.load(ordering: .relaxed)),
-      ("passkey_unknown", refusedPasskeys.load(ordering: .relaxed)),
-      ("passkey_cap", refusedCaps.load(ordering: .relaxed)),
-    ]
-  }
 }

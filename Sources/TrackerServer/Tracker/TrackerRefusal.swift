@@ -30,8 +30,8 @@ enum TrackerRefusal: Error, Sendable, Equatable {
     case .tooManyTorrents: "tracker full"
     case .notAllowed: "torrent not served here"
     case .unknownPasskey: "passkey unknown"
-    case .tooManyTorrentsOfPasskey: "passkey: torrents"
-    case .tooManyAddresses: "passkey: addresses"
+    case .tooManyTorrentsOfPasskey: "too many torrents"
+    case .tooManyAddresses: "too many addresses"
     }
   }
 

@@ -9,7 +9,7 @@ extension Examination {
     var limit = rlimit()
     unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     let allowed = Int(clamping: limit.rlim_max)
-    let needed = settings.configuration.maximumConnections * endpoints.count + 256
+    let needed = settings.configuration.maximumConnections + 256
     let text = "\(allowed) open files are allowed, \(needed) are needed for all connections"
     guard allowed < needed else { return Finding("files", .good, text) }
     return Finding(

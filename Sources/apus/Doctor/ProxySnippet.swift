@@ -19,6 +19,7 @@ enum ProxySnippet {
   private static func nginx(_ host: String, _ port: UInt16) -> String {
     """
     # nginx: HTTPS for a tracker on 127.0.0.1:\(port). UDP cannot go this way: let clients reach it directly.
+    # The tracker believes it who asks with 'proxies = ["127.0.0.1"]' and 'proxy-manner = "x-forwarded-for"' in [http].
     upstream apus_tracker {
       server 127.0.0.1:\(port);
       keepalive 32;
@@ -46,6 +47,7 @@ enum ProxySnippet {
   private static func caddy(_ host: String, _ port: UInt16) -> String {
     """
     # Caddy: HTTPS for a tracker on 127.0.0.1:\(port). UDP cannot go this way: let clients reach it directly.
+    # The tracker believes it who asks with 'proxies = ["127.0.0.1"]' and 'proxy-manner = "x-forwarded-for"' in [http].
     \(host) {
       reverse_proxy 127.0.0.1:\(port) {
         header_up X-Forwarded-For {remote_host}

@@ -5,13 +5,14 @@ import JSON
 import Logging
 import TrackerServer
 
-/// `apus tracker`: a tracker, until interrupted.
+/// `apus tracker`: a tracker over HTTP and UDP, until interrupted.
 struct TrackerService: RunnableCommand {
   static let name = "tracker"
   static let summary = "Run a tracker over HTTP and UDP until interrupted."
   static let discussion = """
-    Announces at /announce, scrapes at /scrape, over UDP (BEP 15) on the same port; a status page at /, statistics as JSON at /stats, metrics for \
-    Prometheus at /metrics, whether it is well at /health.
+    Announces at /announce, scrapes at /scrape, a status page at /, statistics as JSON at /stats, metrics for \
+    Prometheus at /metrics, whether it is well at /health; UDP (BEP 15) on the same port. What peers announced lives \
+    in memory and expires.
     Options that are not asked for once only are settings: keys of a TOML file (--config) and variables of the \
     environment as well. --http-threads is 'threads' of [http] in the file and APUS_TRACKER_HTTP_THREADS. The \
     command line counts before the environment, that before the file. SIGHUP has files read again.
@@ -37,7 +38,8 @@ struct TrackerService: RunnableCommand {
     let log = quiet && settings.log.file == nil ? nil : try settings.log.open(scene)
     defer { log?.close() }
     let files = apus_raise_file_limit()
-    let configuration = try settings.complete()
+    var configuration = try settings.complete()
+    configuration.log = log
     let tracker = try start(configuration)
     try becomeUser()
     announce(tracker, scene)
