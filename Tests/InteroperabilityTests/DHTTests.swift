@@ -67,6 +67,75 @@ struct DHTTests {
     }
   }
 
+  /// Either way: who seeds, and who looks.
+  @Test(
+    .timeLimit(.minutes(3)), .enabled(if: TestNetwork.isIsolated, "needs the namespace of scripts/test"),
+    arguments: [true, false])
+  func transmissionAndOursFindEachOther(_ weSeed: Bool) async throws {
+    try await withStage { stage in
+      let scene = try Scene(on: stage)
+      let router = try Self.router(on: stage)
+      let other = TransmissionDaemon(on: stage, dht: router)
+      let ours = ApusClient(on: stage, options: Self.entering(through: router))
+      let seed: any Client = weSeed ? ours : other
+      try await seed.seed(scene.path, in: scene.source)
+      try await scene.download(by: weSeed ? other : ours, into: "target", on: stage)
+    }
+  }
+
+  /// A publisher's link is as good as a torrent, and whoever follows gets what comes in its place (BEP 46).
+  @Test(.timeLimit(.minutes(2)))
+  func aPublishersLinkLeadsToItsTorrents() async throws {
+    try await withStage { stage in
+      let router = try Self.router(on: stage)
+      let entering = Self.entering(through: router)
+      let listen = ["--listen", "\(TestNetwork.address())"]
+      let key = try stage.folder.write(Array((Self.seed + "\n").utf8), to: "key")
+      var link = ""
+      func publish(_ torrent: TestTorrent, _ name: String) async throws {
+        let path = try torrent.write(to: stage.folder[name + ".torrent"])
+        let source = try stage.folder.folder(name)
+        try torrent.writeContent(in: source)
+        try await ApusClient(on: stage, options: entering).seed(path, in: source)
+        let hash = torrent.infoHash.map { String(format: "%02x", $0) }.joined()
+        link = try await ApusClient.succeed(
+          ["dht", "put", hash, "--torrent", "--key", key] + entering + listen, on: stage)
+          .trimmingCharacters(in: .newlines)
+      }
+      let first = TestTorrent(size: 1 << 20)
+      try await publish(first, "first")
+      #expect(link == "magnet:?xs=urn:btpk:\(Self.key)")
+      let once = try stage.folder.folder("once")
+      try await ApusClient.succeed(
+        ["download", link, "--dir", once, "--listen", "\(TestNetwork.address())", "--quiet"] + entering,
+        on: stage)
+      #expect(try first.faults(in: once) == [])
+      let saved = stage.folder["saved.torrent"]
+      try await ApusClient.succeed(["magnet", link, "-o", saved, "--quiet"] + entering + listen, on: stage)
+      #expect(try readFile(saved).count > 100)
+
+      let target = try stage.folder.folder("target")
+      let follower = ApusClient(on: stage)
+      let process = try follower.start(
+        [
+          "download", link, "--dir", target, "--listen", "\(follower.address)", "--json", "--follow",
+          "--follow-interval", "1s",
+        ] + entering)
+      try await eventually("the first is here", within: .seconds(40)) {
+        process.output.contains("\"event\":\"completed\"")
+      }
+      #expect(try first.faults(in: target) == [])
+      let second = TestTorrent(size: 700_000)
+      try FileManager.default.removeItem(atPath: target + "/payload.bin")
+      try await publish(second, "second")
+      try await eventually("the second is here", within: .seconds(40)) {
+        process.output.components(separatedBy: "\"event\":\"completed\"").count == 3
+      }
+      #expect(try second.faults(in: target) == [])
+      #expect(process.status == nil)
+    }
+  }
+
   @Test(.timeLimit(.minutes(2)))
   func aria2FindsUs() async throws {
     try await withStage { stage in
