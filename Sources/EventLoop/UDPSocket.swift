@@ -241,12 +241,16 @@ public final class UDPSocket: ReadinessHandler, DeferredWork {
     waiting.replaceSubrange(first..., with: entries)
   }
 
-  /// Binds a non-blocking socket; port 0 takes a free one. Returns the descriptor and what it is bound to.
-  public static func bind(to endpoint: Endpoint) throws(SocketError) -> (descriptor: Int32, bound: Endpoint) {
+  /// Binds a non-blocking socket; port 0 takes a free one. Returns the descriptor and what it is bound to. Sockets
+  /// that are `sharing` can have the same port; datagrams are spread over them.
+  public static func bind(
+    to endpoint: Endpoint, sharing: Bool = false
+  ) throws(SocketError) -> (descriptor: Int32, bound: Endpoint) {
     let operation = "receive datagrams on \(endpoint)"
     let descriptor = apus_socket(endpoint.address.isV4 ? AF_INET : AF_INET6, Int32(SOCK_DGRAM.rawValue))
     guard descriptor >= 0 else { throw SocketError(operation) }
     if !endpoint.address.isV4 { _ = apus_set_option(descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1) }
+    if sharing { _ = apus_set_option(descriptor, SOL_SOCKET, SO_REUSEPORT, 1) }
     // As much as the system allows: what does not fit into the buffer is lost.
     _ = apus_set_option(descriptor, SOL_SOCKET, SO_RCVBUF, 1 << 20)
     _ = apus_set_option(descriptor, SOL_SOCKET, SO_SNDBUF, 1 << 20)
@@ -260,5 +264,13 @@ public final class UDPSocket: ReadinessHandler, DeferredWork {
       throw error
     }
     return (descriptor, bound)
+  }
+
+  /// Has a socket send to `remote`, and receive from there, only.
+  public static func connect(_ descriptor: Int32, to remote: Endpoint) throws(SocketError) {
+    let result = unsafe remote.withSocketAddress { address, length in
+      unsafe Glibc.connect(descriptor, address, length)
+    }
+    guard result == 0 else { throw SocketError("send datagrams to \(remote)") }
   }
 }
