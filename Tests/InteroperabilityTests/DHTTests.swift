@@ -1,4 +1,7 @@
+import Addresses
+import BitTorrent
 import Foundation
+import Metainfo
 import TestSupport
 import Testing
 
@@ -74,13 +77,32 @@ struct DHTTests {
   func transmissionAndOursFindEachOther(_ weSeed: Bool) async throws {
     try await withStage { stage in
       let scene = try Scene(on: stage)
-      let router = try Self.router(on: stage)
+      // It announces nothing before it knows nine nodes.
+      let nodes = try await Self.nodes(12)
+      let router = try #require(nodes.first?.listening.first).testAddress
       let other = TransmissionDaemon(on: stage, dht: router)
       let ours = ApusClient(on: stage, options: Self.entering(through: router))
       let seed: any Client = weSeed ? ours : other
       try await seed.seed(scene.path, in: scene.source)
       try await scene.download(by: weSeed ? other : ours, into: "target", on: stage)
+      for node in nodes { await node.stop(within: 1) }
     }
+  }
+
+  /// Sessions that do nothing but take part in the DHT.
+  private static func nodes(_ count: Int) async throws -> [Session] {
+    var nodes: [Session] = []
+    for _ in 0..<count {
+      var configuration = SessionConfiguration()
+      configuration.loops = 1
+      configuration.localDiscovery = false
+      configuration.listen = [try #require(Endpoint("\(TestNetwork.address())"))]
+      if let first = nodes.first?.listening.first {
+        configuration.dht.routers = [Node(host: "\(first.address)", port: first.port)]
+      }
+      nodes.append(try await Session(configuration))
+    }
+    return nodes
   }
 
   /// A publisher's link is as good as a torrent, and whoever follows gets what comes in its place (BEP 46).
@@ -99,8 +121,9 @@ struct DHTTests {
         try await ApusClient(on: stage, options: entering).seed(path, in: source)
         let hash = torrent.infoHash.map { String(format: "%02x", $0) }.joined()
         link = try await ApusClient.succeed(
-          ["dht", "put", hash, "--torrent", "--key", key] + entering + listen, on: stage)
-          .trimmingCharacters(in: .newlines)
+          ["dht", "put", hash, "--torrent", "--key", key] + entering + listen, on: stage
+        )
+        .trimmingCharacters(in: .newlines)
       }
       let first = TestTorrent(size: 1 << 20)
       try await publish(first, "first")
@@ -245,4 +268,8 @@ struct DHTTests {
       #expect(nobody.errors.contains("does not answer"))
     }
   }
+}
+
+extension Endpoint {
+  fileprivate var testAddress: TestAddress { TestAddress(ip: "\(address)", port: port) }
 }

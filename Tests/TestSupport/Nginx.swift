@@ -30,8 +30,10 @@ public final class Nginx: Sendable {
       let made = try await stage.run(
         "openssl",
         [
-          "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30",
-          "-subj", "/CN=\(address.ip)", "-addext", "subjectAltName=IP:\(address.ip)", "-keyout", home + "/key",
+          "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days",
+          "30",
+          "-subj", "/CN=\(address.ip)", "-addext", "subjectAltName=IP:\(address.ip)", "-keyout",
+          home + "/key",
           "-out", certificate,
         ])
       guard made.status == .exited(0) else { throw TestFailure("no certificate: \(made.tail)") }

@@ -222,7 +222,9 @@ public final class DHTNode {
     var message = Message(transaction: transaction, content: .query(id: self.id, query))
     if case .proof = purpose {} else { message.version = options.version }
     message.isReadOnly = options.isReadOnly
-    if options.isReadOnly || budget(of: endpoint, size: 0, now: now) != nil { message.padding = padding(of: query) }
+    if options.isReadOnly || budget(of: endpoint, size: 0, now: now) != nil {
+      message.padding = padding(of: query)
+    }
     send(message, to: endpoint)
   }
 

@@ -41,7 +41,8 @@ struct Download: RunnableCommand {
           links with a publisher's key (urn:btpk).
           """),
       .option(
-        \.followInterval, "--follow-interval", value: "time", help: "How often --follow looks.", isHidden: true),
+        \.followInterval, "--follow-interval", value: "time", help: "How often --follow looks.",
+        isHidden: true),
       .option(
         \.seedRatio, "--seed-ratio", value: "ratio",
         help: "Seed afterwards until so many times the size was sent."),

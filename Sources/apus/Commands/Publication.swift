@@ -51,7 +51,8 @@ struct Publication: Sendable {
     private let task: Mutex<Task<Void, Never>?> = Mutex(nil)
 
     fileprivate init(
-      _ publication: Publication, _ session: Session, after first: InfoHash, key: [UInt8], every seconds: Double
+      _ publication: Publication, _ session: Session, after first: InfoHash, key: [UInt8],
+      every seconds: Double
     ) {
       let reader = Task { [weak self] in
         guard let dht = session.dht else { return }
