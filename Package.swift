@@ -39,6 +39,7 @@ let package = Package(
   name: "apus",
   products: [
     .library(name: "BitTorrent", targets: ["BitTorrent"]),
+    .library(name: "Blocklist", targets: ["Blocklist"]),
     .library(name: "Metainfo", targets: ["Metainfo"]),
     .library(name: "Bencode", targets: ["Bencode"]),
     .library(name: "Encryption", targets: ["Encryption"]),
@@ -55,6 +56,7 @@ let package = Package(
     library("CLibuv", pkgConfig: "libuv", debian: "libuv1-dev", brew: "libuv"),
     library("CMicrohttpd", pkgConfig: "libmicrohttpd", debian: "libmicrohttpd-dev", brew: "libmicrohttpd"),
     library("CCurl", pkgConfig: "libcurl", debian: "libcurl4-openssl-dev", brew: "curl"),
+    library("CZlib", pkgConfig: "zlib", debian: "zlib1g-dev", brew: "zlib"),
     .target(name: "CSystem"),
     .target(name: "CLanes", dependencies: ["COpenSSL"]),
 
@@ -73,6 +75,7 @@ let package = Package(
     room("Encryption", ["Bytes", "Digest"]),
     room("TrackerProtocol", ["Bytes", "Digest", "Bencode", "Addresses"]),
     room("UTP", ["Bytes", "Addresses"]),
+    room("Blocklist", ["Bytes", "Addresses", "CZlib"]),
     room("MainlineDHT", ["Bytes", "Digest", "Bencode", "Addresses"]),
 
     // Machinery.
@@ -89,6 +92,7 @@ let package = Package(
         "EventLoop", "UTP",
         "Transfer", "PieceStorage", "CSystem", "Addresses", "Threads",
         "MainlineDHT",
+        "Blocklist",
       ]),
     room(
       "TrackerServer",
@@ -100,6 +104,7 @@ let package = Package(
         "Digest",
         "Bencode", "EventLoop", "Transfer", "TrackerProtocol", "CSystem", "Addresses", "JSON", "Threads",
         "MainlineDHT",
+        "Blocklist",
       ],
       swiftSettings: strict),
 
@@ -120,6 +125,7 @@ let package = Package(
     tests("EncryptionTests", ["Encryption", "Bytes", "Digest"]),
     tests("UTPTests", ["Addresses", "Bytes", "UTP"]),
     tests("MainlineDHTTests", ["Addresses", "MainlineDHT", "Bencode", "Bytes", "Digest"]),
+    tests("BlocklistTests", ["Addresses", "Blocklist", "Bytes", "CZlib"]),
     tests("EventLoopTests", ["Addresses", "EventLoop"]),
     tests("TransferTests", ["Addresses", "Transfer", "EventLoop", "HTTPServer", "Threads"]),
     tests(
@@ -138,6 +144,7 @@ let package = Package(
         "PieceStorage",
         "Metainfo", "Bencode", "Bytes", "Digest",
         "EventLoop", "MainlineDHT", "TestSupport",
+        "Blocklist",
       ]),
     tests(
       "CommandLineTests",

@@ -40,6 +40,11 @@ public enum TCP {
     return descriptor
   }
 
+  /// A socket with which somebody else will connect to an address.
+  public static func socket(to address: IPAddress) throws(SocketError) -> Int32 {
+    try open(Endpoint(address, port: 0), for: "connect to \(address)")
+  }
+
   /// The next waiting connection of a listener; `nil` when there is none (or the system is out of
   /// descriptors, which `errno` tells).
   public static func accept(_ listener: Int32) -> (descriptor: Int32, remote: Endpoint)? {

@@ -93,6 +93,7 @@ public final class HTTPClient {
 
   private func start(_ transfer: Transfer, on loop: isolated Loop) {
     transfers[transfer.id] = transfer
+    transfer.open(with: self)
     unsafe curl_multi_add_handle(multi, transfer.easy)
     settle(on: loop)
   }

@@ -13,6 +13,9 @@ public struct HTTPClientOptions: Sendable {
   /// The local address that requests leave from; `nil` leaves it to the system. Servers are then
   /// reached by its family only.
   public var source: IPAddress?
+  /// Whether bytes may be streamed from a server at an address, asked before each connection to it; `nil` if from
+  /// all. Redirects and names lead nowhere else.
+  public var streamsTo: (@Sendable (IPAddress) -> Bool)?
   /// Connections at a time; requests beyond wait.
   public var maximumConnections = 128
   /// Connections kept open for later requests.

@@ -103,6 +103,7 @@ extension Transfer {
     // Also what libcurl calls it when something answers that speaks no HTTP.
     case CURLE_UNSUPPORTED_PROTOCOL: address != nil && status == 0 ? .broken(detail) : .invalidURL(detail)
     case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY: .cannotResolve(detail)
+    case CURLE_COULDNT_CONNECT where isBlocked: .cannotConnect("its address is blocked")
     case CURLE_COULDNT_CONNECT, CURLE_INTERFACE_FAILED: .cannotConnect(detail)
     case CURLE_OPERATION_TIMEDOUT: .timedOut(detail)
     case CURLE_FILESIZE_EXCEEDED: .tooLarge(limit: limits.maximumBytes)

@@ -141,7 +141,9 @@ final class DHTService: DatagramReceiver {
 
   private func send(_ datagram: Datagram, on loop: isolated Loop) {
     let isV4 = datagram.endpoint.address.isV4
-    guard let port = ports.first(where: { $0.socket.bound.address.isV4 == isV4 }) else { return }
+    guard let port = ports.first(where: { $0.socket.bound.address.isV4 == isV4 }),
+      !port.isBlocked(datagram.endpoint.address)
+    else { return }
     let bytes = datagram.bytes
     port.socket.send(bytes.rawBytes, to: datagram.endpoint, on: loop)
   }

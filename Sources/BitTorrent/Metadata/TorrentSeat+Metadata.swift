@@ -38,7 +38,7 @@ extension TorrentSeat {
 
   private func startFetching(on loop: isolated Loop) {
     guard let fetch else { return }
-    var book = past?.book ?? PeerBook()
+    var book = past?.book ?? PeerBook(filter: context.filter)
     for announcer in past?.announcers ?? [] { announcer.close(on: loop) }
     past?.announcers = []
     for peer in source.options.peers { book.add(peer, from: .user) }

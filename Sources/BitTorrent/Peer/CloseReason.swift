@@ -14,6 +14,7 @@ enum CloseReason: String, CaseIterable, Sendable {
   case bothComplete = "both complete"
   case tooManyPeers = "too many peers"
   case banned = "banned"
+  case blocked = "on the blocklist"
   case protocolViolation = "protocol violation"
   case badBitfield = "malformed bitfield"
   case outOfRange = "piece or block out of range"

@@ -16,12 +16,17 @@ final class Listener: ReadinessHandler {
   private let descriptor: Int32?
   let registry: TorrentRegistry
   private let policy: EncryptionPolicy
+  private let filter: AddressFilter
   private var watcher: SocketWatcher?
   private var sweeper: LoopTimer?
   /// Those whose handshake is awaited, oldest first.
   private var greeting: [IncomingConnection] = []
 
-  init(descriptor: Int32?, bound: Endpoint, registry: TorrentRegistry, policy: EncryptionPolicy) {
+  init(
+    descriptor: Int32?, bound: Endpoint, registry: TorrentRegistry, policy: EncryptionPolicy,
+    filter: AddressFilter
+  ) {
+    self.filter = filter
     self.descriptor = descriptor
     self.bound = bound
     self.registry = registry
@@ -52,6 +57,10 @@ final class Listener: ReadinessHandler {
     // Bounded, so that a flood of connections does not starve those that are open.
     for _ in 0..<64 {
       guard let (descriptor, remote) = TCP.accept(descriptor) else { return }
+      guard !filter.blocks(remote.address) else {
+        TCP.close(descriptor)
+        continue
+      }
       welcome(.tcp(descriptor), from: remote, on: loop)
     }
   }

@@ -45,6 +45,8 @@ final class LoopContext: DeferredWork {
   var utp: [UTPPort] = []
   /// Where peers see us.
   var ourAddress = AddressVotes()
+  /// Whom the session has nothing to do with.
+  let filter: AddressFilter
   /// Connections of all torrents of the session, half-open ones and those that wait for their torrent
   /// included.
   let connections: ConnectionPermits
@@ -75,12 +77,14 @@ final class LoopContext: DeferredWork {
     self.configuration = configuration
     disk = shared.disk
     connections = shared.connections
+    filter = shared.filter
     self.peerID = peerID
     self.listeningPort = listeningPort
     gate = AnnounceGate(configuration.announces)
     alarms = AlarmWheel(now: loop.now)
     var options = HTTPClientOptions()
     options.source = configuration.source
+    options.streamsTo = { [filter] address in !filter.blocks(address) }
     http = HTTPClient(on: loop, options: options)
     received = ReceiveBuffer(capacity: Self.receiveSize)
     openFiles = OpenFiles(limit: configuration.openFiles)

@@ -65,7 +65,7 @@ public final class Session: Sendable {
         if !configuration.usesTCP { TCP.close(pair.stream) }
         let listener = Listener(
           descriptor: configuration.usesTCP ? pair.stream : nil, bound: pair.bound, registry: registry,
-          policy: configuration.encryption)
+          policy: configuration.encryption, filter: shared.filter)
         listener.start(on: loop)
         return Confined(listener, on: loop)
       }
@@ -74,7 +74,8 @@ public final class Session: Sendable {
     ports = await first.perform { loop in
       zip(sockets, listeners).map { pair, listener in
         let port = DatagramPort(
-          UDPSocket(pair.datagrams, bound: pair.bound, datagramSize: UTPPort.largestDatagram))
+          UDPSocket(pair.datagrams, bound: pair.bound, datagramSize: UTPPort.largestDatagram),
+          filter: shared.filter)
         if configuration.usesUTP {
           let utp = UTPPort(port, on: loop) { carrier, remote, loop in
             listener.value(on: loop).welcome(carrier, from: remote, on: loop)
@@ -186,6 +187,8 @@ public final class Session: Sendable {
   }
 
   var disk: DiskPool { shared.disk }
+
+  var filter: AddressFilter { shared.filter }
 
   var isStopped: Bool { life.withLock(\.isStopped) }
 

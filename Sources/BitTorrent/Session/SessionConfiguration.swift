@@ -1,4 +1,5 @@
 public import Addresses
+public import Blocklist
 public import Encryption
 import Threads
 
@@ -50,6 +51,9 @@ public struct SessionConfiguration: Sendable {
   public var encryption = EncryptionPolicy.allow
   /// How peers on the local network are limited.
   public var localPeers = LocalPeers.limited
+  /// Addresses that the session has nothing to do with: no peers, nodes of the DHT, or web seeds. Trackers are not
+  /// looked up in it.
+  public var blocklist = Blocklist()
   /// Whether peers are told of each other (BEP 11). Those of private torrents never are.
   public var peerExchange = true
   /// Whether peers on the local network are sought by multicast (BEP 14). Never for private torrents, nor on

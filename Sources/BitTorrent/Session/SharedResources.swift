@@ -6,12 +6,15 @@ final class SharedResources: Sendable {
   let connections: ConnectionPermits
   /// Memory of pieces that are being gathered or written.
   let pieces: PieceBufferPool
+  /// The blocklist.
+  let filter: AddressFilter
   /// `nil` if there is one loop only.
   let limits: SharedLimits?
 
   init(_ configuration: SessionConfiguration, loops: Int) {
     disk = DiskPool(threads: configuration.diskThreads)
     connections = ConnectionPermits(limit: configuration.connections)
+    filter = AddressFilter(configuration.blocklist)
     pieces = PieceBufferPool(limit: configuration.pendingPieceBytes)
     limits = loops > 1 ? SharedLimits(configuration, loops: loops) : nil
   }
