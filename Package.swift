@@ -57,6 +57,8 @@ let package = Package(
     library("CMicrohttpd", pkgConfig: "libmicrohttpd", debian: "libmicrohttpd-dev", brew: "libmicrohttpd"),
     library("CCurl", pkgConfig: "libcurl", debian: "libcurl4-openssl-dev", brew: "curl"),
     library("CZlib", pkgConfig: "zlib", debian: "zlib1g-dev", brew: "zlib"),
+    library("CMiniupnpc", pkgConfig: "miniupnpc", debian: "libminiupnpc-dev", brew: "miniupnpc"),
+    .systemLibrary(name: "CNATPMP", providers: [.apt(["libnatpmp-dev"]), .brew(["libnatpmp"])]),
     .target(name: "CSystem"),
     .target(name: "CLanes", dependencies: ["COpenSSL"]),
 
@@ -82,6 +84,7 @@ let package = Package(
     room("EventLoop", ["CLibuv", "CSystem", "Addresses", "Bytes", "Threads"]),
     room("HTTPServer", ["CMicrohttpd", "Addresses", "Bytes", "Threads"]),
     room("Transfer", ["CCurl", "EventLoop", "Addresses", "Bytes"]),
+    room("PortMapping", ["Addresses", "Threads", "CMiniupnpc", "CNATPMP"]),
     room("PieceStorage", ["Bytes", "Digest", "Bencode", "Metainfo", "EventLoop", "CSystem", "Threads"]),
 
     // The houses.
@@ -92,7 +95,7 @@ let package = Package(
         "EventLoop", "UTP",
         "Transfer", "PieceStorage", "CSystem", "Addresses", "Threads",
         "MainlineDHT",
-        "Blocklist",
+        "Blocklist", "PortMapping",
       ]),
     room(
       "TrackerServer",
@@ -126,6 +129,7 @@ let package = Package(
     tests("UTPTests", ["Addresses", "Bytes", "UTP"]),
     tests("MainlineDHTTests", ["Addresses", "MainlineDHT", "Bencode", "Bytes", "Digest"]),
     tests("BlocklistTests", ["Addresses", "Blocklist", "Bytes", "CZlib"]),
+    tests("PortMappingTests", ["Addresses", "PortMapping", "TestSupport"]),
     tests("EventLoopTests", ["Addresses", "EventLoop"]),
     tests("TransferTests", ["Addresses", "Transfer", "EventLoop", "HTTPServer", "Threads"]),
     tests(

@@ -42,7 +42,9 @@ public struct Blocklist: Sendable {
   }
 
   /// A range as whole networks and what sticks out at its ends: at most three parts.
-  private static func parts(of range: ClosedRange<UInt128>) -> [(range: ClosedRange<UInt128>, isNetworks: Bool)] {
+  private static func parts(of range: ClosedRange<UInt128>) -> [(
+    range: ClosedRange<UInt128>, isNetworks: Bool
+  )] {
     let low = UInt128(UInt64.max)
     let (first, last) = (range.lowerBound, range.upperBound)
     if first & low == 0, last & low == low { return [(range, true)] }

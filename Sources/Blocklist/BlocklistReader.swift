@@ -124,7 +124,9 @@ public struct BlocklistReader {
   private mutating func fault(_ text: RawSpan) {
     report.malformed += 1
     guard report.faults.count < Self.faultLimit else { return }
-    let beginning = text.array(0..<min(text.byteCount, Self.faultLength)).map { $0 < 32 || $0 == 127 ? 32 : $0 }
+    let beginning = text.array(0..<min(text.byteCount, Self.faultLength)).map {
+      $0 < 32 || $0 == 127 ? 32 : $0
+    }
     report.faults.append(.init(line: lines, text: String(decoding: beginning, as: UTF8.self)))
   }
 }

@@ -24,7 +24,9 @@ struct RangeSet {
     isMerged = true
   }
 
-  private static func merged<Key: FixedWidthInteger>(_ ranges: consuming [ClosedRange<Key>]) -> [ClosedRange<Key>] {
+  private static func merged<Key: FixedWidthInteger>(_ ranges: consuming [ClosedRange<Key>]) -> [ClosedRange<
+    Key
+  >] {
     ranges.sort { $0.lowerBound < $1.lowerBound }
     var kept = 0
     for index in ranges.indices {

@@ -11,7 +11,9 @@ import Testing
     try read([Array(text.utf8)], limits: limits)
   }
 
-  static func read(_ parts: [[UInt8]], limits: BlocklistLimits = .init()) throws -> (Blocklist, BlocklistReport) {
+  static func read(_ parts: [[UInt8]], limits: BlocklistLimits = .init()) throws -> (
+    Blocklist, BlocklistReport
+  ) {
     var reader = BlocklistReader(limits: limits)
     for part in parts { try reader.take(part.rawBytes) }
     let report = try reader.endOfList()
@@ -21,7 +23,8 @@ import Testing
   static func address(_ text: String) throws -> IPAddress { try #require(IPAddress(text)) }
 
   @Test func bothEndsOfARangeAreIn() throws {
-    let (list, _) = try Self.read("10.0.0.5-10.0.0.9\n10.0.0.20/30\n2001:db8:1::/48\n2001:db8:5::7-2001:db8:5::9")
+    let (list, _) = try Self.read(
+      "10.0.0.5-10.0.0.9\n10.0.0.20/30\n2001:db8:1::/48\n2001:db8:5::7-2001:db8:5::9")
     let inside = [
       "10.0.0.5", "10.0.0.9", "10.0.0.20", "10.0.0.23", "2001:db8:1::", "2001:db8:1:ffff:ffff:ffff:ffff:ffff",
       "2001:db8:5::7", "2001:db8:5::9",
@@ -42,7 +45,8 @@ import Testing
   }
 
   @Test func theLastAddressHasNoNeighbour() throws {
-    let (list, _) = try Self.read("255.255.255.255\n255.255.255.254\nffff::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")
+    let (list, _) = try Self.read(
+      "255.255.255.255\n255.255.255.254\nffff::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")
     #expect(try list.contains(Self.address("255.255.255.255")))
     #expect(try list.contains(Self.address("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")))
     #expect(list.rangeCount == 2)
@@ -83,7 +87,8 @@ import Testing
 
   @Test func malformedLinesAreCountedAndShown() throws {
     let long = String(repeating: "x", count: 5000)
-    let text = "# head\n1.2.3.4\nnonsense \u{1}here\n\n1.2.3.6 - 1.2.3.7 , 200 , ok\n\(long)\n5.6.7.8\n1.2.3.300"
+    let text =
+      "# head\n1.2.3.4\nnonsense \u{1}here\n\n1.2.3.6 - 1.2.3.7 , 200 , ok\n\(long)\n5.6.7.8\n1.2.3.300"
     let (list, report) = try Self.read(text)
     #expect(report.ranges == 2)
     #expect(report.allowed == 1)
@@ -98,7 +103,9 @@ import Testing
   func linesMayBeCutAnywhere(size: Int) throws {
     let text = "a:1.2.3.4-1.2.3.9\r\n\n#x\n2001:db8::/32\n9.9.9.9"
     let bytes = Array(text.utf8)
-    let parts = stride(from: 0, to: bytes.count, by: size).map { Array(bytes[$0..<min($0 + size, bytes.count)]) }
+    let parts = stride(from: 0, to: bytes.count, by: size).map {
+      Array(bytes[$0..<min($0 + size, bytes.count)])
+    }
     for packed in [parts, Self.cut(try Self.gzip(bytes), size)] {
       let (list, report) = try Self.read(packed)
       #expect(report == BlocklistReport(ranges: 3))
@@ -121,7 +128,9 @@ import Testing
   }
 
   @Test func gzipFilesInARowAreOneList() throws {
-    let (list, report) = try Self.read([try Self.gzip(Array("1.2.3.4\n5.6.".utf8)) + Self.gzip(Array("7.8".utf8))])
+    let (list, report) = try Self.read([
+      try Self.gzip(Array("1.2.3.4\n5.6.".utf8)) + Self.gzip(Array("7.8".utf8))
+    ])
     #expect(report.ranges == 2)
     #expect(try list.contains(Self.address("5.6.7.8")))
   }

@@ -44,7 +44,8 @@ import Testing
 
   @Test(arguments: [
     "hello", "1.2.3", "1.2.3.4.5", "256.1.1.1", "1.2.3.4/33", "1.2.3.4/", "1.2.3.9-1.2.3.4", "name:1.2.3.4",
-    "1.2.3.4-", "1.2.3.4 - 2001:db8::1", "2001:db8::/129", "1:2:3:4:5:6:7:8:9", "1::2::3", "::ffff:1.2.3.4/95x",
+    "1.2.3.4-", "1.2.3.4 - 2001:db8::1", "2001:db8::/129", "1:2:3:4:5:6:7:8:9", "1::2::3",
+    "::ffff:1.2.3.4/95x",
     "1.2.3.4 , x , y", "0001.2.3.4", "1:2:3:4:5:6:7:", "<html>", "1.2.3.4 - 1.2.3.5 , abc , d",
   ])
   func nonsense(line: String) {
@@ -55,7 +56,9 @@ import Testing
     var random = SystemRandomNumberGenerator()
     for _ in 0..<3000 {
       let text = String(
-        (0..<Int.random(in: 2...14, using: &random)).map { _ in "0123f:::".randomElement(using: &random) ?? "0" })
+        (0..<Int.random(in: 2...14, using: &random)).map { _ in
+          "0123f:::".randomElement(using: &random) ?? "0"
+        })
       let bytes = Array(text.utf8)
       let known = text.contains(":") ? IPAddress(text)?.words : nil
       let expected = known.map { UInt128($0.high) << 64 | UInt128($0.low) }

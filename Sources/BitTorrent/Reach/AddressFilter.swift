@@ -73,7 +73,8 @@ extension TorrentSeat {
     past?.book.dropBlocked()
     if let torrent {
       torrent.book.dropBlocked()
-      for case let peer? in torrent.peers where peer.web == nil && context.filter.blocks(peer.remote.address) {
+      for case let peer? in torrent.peers where peer.web == nil && context.filter.blocks(peer.remote.address)
+      {
         peer.close(.blocked, on: loop)
       }
     }

@@ -85,7 +85,7 @@ struct Download: RunnableCommand {
       torrents.append((loaded, options))
     }
     try FileSystem.makeFolder(directory)
-    let session = try await network.session()
+    let session = try await network.session(scene.console)
     let goal = SwarmRun.Goal.complete(ratio: seedRatio, seconds: seedTime?.seconds)
     let settings = SwarmRun.Settings(
       goal: goal, json: json, quiet: quiet, eventInterval: eventInterval.seconds, retry: retry?.seconds)

@@ -53,7 +53,7 @@ struct MagnetLink: RunnableCommand {
   }
 
   private func fetch(_ magnet: Magnet, _ scene: Scene) async throws(Failure) -> ExitStatus {
-    let session = try await network.session()
+    let session = try await network.session(scene.console)
     let result = await metainfo(of: magnet, session, scene)
     await session.stop(within: 2)
     guard let metainfo = try result.get() else { return scene.interruptedStatus }

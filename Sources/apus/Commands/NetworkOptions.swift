@@ -1,6 +1,7 @@
 import Addresses
 import ArgumentParsing
 import BitTorrent
+import Blocklist
 import Encryption
 
 /// How a session finds and reaches peers: the options that `download`, `seed` and `magnet` share. One table is the
@@ -30,6 +31,13 @@ struct NetworkOptions: Sendable {
       .flag(\.noPeerExchange, "--no-pex", help: "Exchange no peers with peers."),
       .flag(\.noTCP, "--no-tcp", help: "Reach and await peers over uTP only."),
       .flag(\.noUTP, "--no-utp", help: "Reach and await peers over TCP only."),
+      .option(
+        \.blocklists, "--blocklist", value: "file|url",
+        help: """
+          Have nothing to do with the addresses of a list (p2p, eMule's dat, or CIDR; gzip or plain; http or \
+          https): no peers, DHT nodes or web seeds. May be given several times. Files are read again when they \
+          change, all every 24 hours.
+          """, complete: .files(nil)),
       .flag(\.noLocalDiscovery, "--no-lsd", help: "Seek no peers on the local network."),
     ] + Parameter.group(\.dht, DHTEntry.parameters)
   var listen: [Endpoint] = []
@@ -44,6 +52,7 @@ struct NetworkOptions: Sendable {
   var noLocalDiscovery = false
   var noTCP = false
   var noUTP = false
+  var blocklists: [String] = []
 
   /// The ports that BitTorrent programs traditionally use.
   private static let usualPorts: ClosedRange<UInt16> = 6881...6889
@@ -62,8 +71,18 @@ struct NetworkOptions: Sendable {
 
   /// Starts a session at the addresses given; without any, at all addresses of the machine and the first
   /// usual port that is free, or else any.
-  func session() async throws(Failure) -> Session {
+  func session(_ console: Console) async throws(Failure) -> Session {
+    let feed = BlocklistFeed(sources: blocklists)
+    let blocked = try await feed.load()
+    for note in blocked.notes { console.note(note) }
+    let session = try await session(blocking: blocked.list)
+    if !blocklists.isEmpty { feed.follow(session, console) }
+    return session
+  }
+
+  private func session(blocking list: Blocklist) async throws(Failure) -> Session {
     var configuration = SessionConfiguration()
+    configuration.blocklist = list
     configuration.downloadLimit = limitDown.map { Int($0.bytes) }
     configuration.uploadLimit = limitUp.map { Int($0.bytes) }
     configuration.encryption = encryption

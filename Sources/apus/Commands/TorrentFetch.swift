@@ -7,7 +7,7 @@ import Transfer
 enum TorrentFetch {
   /// Fetches and checks the torrent file at a URL.
   static func load(_ url: String) async throws(Failure) -> Metainfo {
-    switch await get(url) {
+    switch await get(url, limit: TorrentSource.limit) {
     case .failure(let error): throw Failure("cannot fetch '\(url)': \(error)")
     case .success(let reply):
       guard reply.isSuccess else {
@@ -18,14 +18,15 @@ enum TorrentFetch {
     }
   }
 
-  private static func get(_ url: String) async -> Result<HTTPReply, HTTPError> {
+  /// Gets at most so many bytes.
+  static func get(_ url: String, limit: Int) async -> Result<HTTPReply, HTTPError> {
     let loop = Loop(name: "fetch")
     defer {
       loop.stop()
       loop.join()
     }
     let client = await loop.perform { loop in Confined(HTTPClient(on: loop), on: loop) }
-    let limits = HTTPLimits(maximumBytes: TorrentSource.limit, timeout: 60)
+    let limits = HTTPLimits(maximumBytes: limit, timeout: 60)
     let result = await withCheckedContinuation { continuation in
       loop.post { loop in
         client.value(on: loop).get(url, limits: limits, on: loop) { _, result in
