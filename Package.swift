@@ -107,7 +107,7 @@ let package = Package(
         "Digest",
         "Bencode", "EventLoop", "Transfer", "TrackerProtocol", "CSystem", "Addresses", "JSON", "Threads",
         "MainlineDHT",
-        "Blocklist",
+        "Blocklist", "PortMapping",
       ],
       swiftSettings: strict),
 
@@ -148,7 +148,7 @@ let package = Package(
         "PieceStorage",
         "Metainfo", "Bencode", "Bytes", "Digest",
         "EventLoop", "MainlineDHT", "TestSupport",
-        "Blocklist",
+        "Blocklist", "PortMapping",
       ]),
     tests(
       "CommandLineTests",

@@ -6,7 +6,7 @@ import EventLoop
 extension Transfer {
   /// Has libcurl ask for its sockets, if there is anything to be said about them. The client outlives it.
   func open(with client: HTTPClient) {
-    guard client.options.streamsTo != nil else { return }
+    guard client.options.streamsTo != nil || client.options.binding != nil else { return }
     let context = unsafe Unmanaged.passUnretained(self).toOpaque()
     unsafe apus_curl_set_opener(
       easy,
@@ -28,6 +28,6 @@ extension Transfer {
       isBlocked = true
       return CURL_SOCKET_BAD
     }
-    return (try? TCP.socket(to: address)) ?? CURL_SOCKET_BAD
+    return (try? TCP.socket(to: address, through: client?.options.binding)) ?? CURL_SOCKET_BAD
   }
 }

@@ -18,6 +18,7 @@ final class UDPTrackerService: DatagramReceiver {
   /// The port of each family.
   private let ports: [DatagramPort]
   private let names: TrackerNames
+  private let publicPorts: PublicPorts
   private var client = UDPTrackerClient()
   private var random = SystemRandomNumberGenerator()
   private var timer: LoopTimer?
@@ -26,8 +27,9 @@ final class UDPTrackerService: DatagramReceiver {
   private var open: [UInt64: Open] = [:]
   private var tickets: [UDPTrackerClient.ID: UInt64] = [:]
 
-  init(_ ports: [DatagramPort], names: TrackerNames) {
+  init(_ ports: [DatagramPort], names: TrackerNames, publicPorts: PublicPorts) {
     self.names = names
+    self.publicPorts = publicPorts
     let v4 = ports.first { $0.socket.bound.address.isV4 }
     let v6 = ports.first { !$0.socket.bound.address.isV4 }
     self.ports = [v4, v6].compactMap(\.self)
@@ -80,7 +82,7 @@ final class UDPTrackerService: DatagramReceiver {
       let mine = addresses.filter { $0.isV4 == isV4 && !$0.isUnspecified && !$0.isMulticast }
       guard errand.families.contains(family), !mine.isEmpty else { continue }
       let id = client.ask(
-        Self.question(errand.question, through: port),
+        question(errand.question, through: port),
         at: Endpoint(mine[errand.turn % mine.count], port: errand.url.port), patience: errand.patience,
         now: Self.seconds(loop), using: &random)
       sent.questions[id] = family
@@ -95,12 +97,13 @@ final class UDPTrackerService: DatagramReceiver {
   }
 
   /// What a question says where it goes through `port`.
-  private static func question(
+  private func question(
     _ question: UDPTrackerClient.Question, through port: DatagramPort
   ) -> UDPTrackerClient.Question {
     guard case .announce(var request, let data) = question else { return question }
-    request.port = port.socket.bound.port
-    if !port.socket.bound.address.isV4 { request.wanted = min(request.wanted ?? peersOverV6, peersOverV6) }
+    let bound = port.socket.bound
+    request.port = bound.address.isV4 ? publicPorts.port(for: bound.port) : bound.port
+    if !port.socket.bound.address.isV4 { request.wanted = min(request.wanted ?? Self.peersOverV6, Self.peersOverV6) }
     return .announce(request, data: data)
   }
 

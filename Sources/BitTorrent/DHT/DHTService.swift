@@ -17,6 +17,8 @@ final class DHTService: DatagramReceiver {
   let dht: DHT
   /// The port that swarms are told: where peers are awaited.
   let listeningPort: UInt16
+  let publicPorts: PublicPorts
+  private let binding: SocketBinding?
   private let ports: [DatagramPort]
   private let disk: DiskPool
   private var file: DHTStateFile?
@@ -38,11 +40,14 @@ final class DHTService: DatagramReceiver {
 
   /// Joins over one port of each family. `state` is what an earlier run left.
   init(
-    _ configuration: DHTConfiguration, ports: [DatagramPort], listeningPort: UInt16, disk: DiskPool,
+    _ configuration: DHTConfiguration, ports: [DatagramPort], listeningPort: UInt16,
+    publicPorts: PublicPorts, binding: SocketBinding? = nil, disk: DiskPool,
     file: DHTStateFile?, state: DHTState?, on loop: isolated Loop
   ) {
     self.configuration = configuration
     self.listeningPort = listeningPort
+    self.publicPorts = publicPorts
+    self.binding = binding
     self.disk = disk
     self.file = file
     let v4 = ports.first { $0.socket.bound.address.isV4 }
@@ -73,7 +78,7 @@ final class DHTService: DatagramReceiver {
   func enter(through hosts: [Node], on loop: isolated Loop) {
     guard !hosts.isEmpty, timer != nil else { return }
     let me = Confined(self, on: loop)
-    HostLookup.resolve(Array(hosts.prefix(32)), on: loop) { loop, endpoints in
+    HostLookup.resolve(Array(hosts.prefix(32)), unlessGone: binding, on: loop) { loop, endpoints in
       let service = me.value(on: loop)
       guard service.timer != nil else { return }
       service.dht.bootstrap(routers: endpoints, now: loop.now.dhtSeconds)
@@ -113,6 +118,11 @@ final class DHTService: DatagramReceiver {
   func receivedAll(through port: DatagramPort, on loop: isolated Loop) { settle(on: loop) }
 
   private func tick(on loop: isolated Loop) {
+    // Nodes that cannot answer now are not gone.
+    guard binding?.isUp != false else {
+      timer?.set(after: 1)
+      return
+    }
     dht.tick(now: loop.now.dhtSeconds)
     if loop.now >= saveAt {
       saveAt = loop.now + Self.saveInterval
@@ -127,6 +137,7 @@ final class DHTService: DatagramReceiver {
     guard !isSettling, let timer else { return }
     isSettling = true
     defer { isSettling = false }
+    guard binding?.isUp != false else { return timer.set(after: 1) }
     while true {
       let datagrams = dht.takeDatagrams()
       let events = dht.takeEvents()

@@ -44,6 +44,9 @@ final class DatagramPort: DatagramHandler {
   /// Begins to receive; false if the system refuses.
   func start(on loop: isolated Loop) -> Bool { socket.start(self, on: loop) }
 
+  /// Nothing is sent or received until the socket is resumed.
+  func suspend(on loop: isolated Loop) { socket.suspend() }
+
   /// Closes the socket and lets go of the protocols.
   func close(on loop: isolated Loop) {
     socket.close(on: loop)

@@ -25,5 +25,6 @@ enum CloseReason: String, CaseIterable, Sendable {
   case noInterest = "no use to either side"
   case readError = "connection broke"
   case webSeedFailed = "web seed failed"
+  case networkLost = "the network interface is gone"
   case stalledWrite = "does not read what it asked for"
 }

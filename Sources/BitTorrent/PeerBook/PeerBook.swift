@@ -64,6 +64,9 @@ struct PeerBook {
   /// Whether nothing is written in it.
   var isBlank: Bool { entries.isEmpty && bannedEndpoints.isEmpty && bannedAddresses.isEmpty }
 
+  /// Whether an address is written in it.
+  func knows(_ endpoint: Endpoint) -> Bool { entries[endpoint] != nil }
+
   /// Writes down an address. Addresses that cannot be a peer's are passed over, as are banned ones.
   mutating func add(_ endpoint: Endpoint, from source: Source, isV2Only: Bool = false) {
     guard endpoint.port != 0, !endpoint.address.isUnspecified, !endpoint.address.isMulticast,

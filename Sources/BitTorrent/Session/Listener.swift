@@ -13,7 +13,9 @@ final class Listener: ReadinessHandler {
 
   let bound: Endpoint
   /// `nil` if nobody is awaited over TCP.
-  private let descriptor: Int32?
+  private var descriptor: Int32?
+  /// Whether it was told to hear nobody for now.
+  private(set) var isSuspended = false
   let registry: TorrentRegistry
   private let policy: EncryptionPolicy
   private let filter: AddressFilter
@@ -43,13 +45,32 @@ final class Listener: ReadinessHandler {
   }
 
   func stop() {
-    watcher?.close()
-    watcher = nil
+    suspend()
     sweeper?.close()
     sweeper = nil
+  }
+
+  /// Hears nobody until `resume`; who has not said which torrent it wants is let go.
+  func suspend() {
+    isSuspended = true
+    watcher?.close()
+    watcher = nil
     if let descriptor { TCP.close(descriptor) }
+    descriptor = nil
     for incoming in greeting { incoming.close() }
     greeting = []
+  }
+
+  /// Goes on with another descriptor.
+  func resume(_ descriptor: Int32?, on loop: isolated Loop) {
+    guard sweeper != nil else {
+      if let descriptor { TCP.close(descriptor) }
+      return
+    }
+    isSuspended = false
+    self.descriptor = descriptor
+    if let descriptor { watcher = loop.watcher(descriptor, self) }
+    watcher?.watch(for: .readable)
   }
 
   func ready(_ events: Readiness, on loop: isolated Loop) {

@@ -45,6 +45,10 @@ final class LoopContext: DeferredWork {
   var utp: [UTPPort] = []
   /// Where peers see us.
   var ourAddress = AddressVotes()
+  /// At which ports others reach us.
+  let publicPorts: PublicPorts
+  /// The interface that all goes through; `nil` if any will do.
+  let binding: SocketBinding?
   /// Whom the session has nothing to do with.
   let filter: AddressFilter
   /// Connections of all torrents of the session, half-open ones and those that wait for their torrent
@@ -78,12 +82,15 @@ final class LoopContext: DeferredWork {
     disk = shared.disk
     connections = shared.connections
     filter = shared.filter
+    binding = shared.binding
+    publicPorts = shared.publicPorts
     self.peerID = peerID
     self.listeningPort = listeningPort
     gate = AnnounceGate(configuration.announces)
     alarms = AlarmWheel(now: loop.now)
     var options = HTTPClientOptions()
     options.source = configuration.source
+    options.binding = shared.binding
     options.streamsTo = { [filter] address in !filter.blocks(address) }
     http = HTTPClient(on: loop, options: options)
     received = ReceiveBuffer(capacity: Self.receiveSize)

@@ -1,3 +1,4 @@
+import EventLoop
 import PieceStorage
 
 /// What the loops of a session share. Thread-safe; nothing of it is locked for a block.
@@ -8,12 +9,17 @@ final class SharedResources: Sendable {
   let pieces: PieceBufferPool
   /// The blocklist.
   let filter: AddressFilter
+  /// At which ports others reach us.
+  let publicPorts = PublicPorts()
+  /// The interface that all goes through; `nil` if any will do.
+  let binding: SocketBinding?
   /// `nil` if there is one loop only.
   let limits: SharedLimits?
 
   init(_ configuration: SessionConfiguration, loops: Int) {
     disk = DiskPool(threads: configuration.diskThreads)
     connections = ConnectionPermits(limit: configuration.connections)
+    binding = configuration.interface.map { SocketBinding($0) }
     filter = AddressFilter(configuration.blocklist)
     pieces = PieceBufferPool(limit: configuration.pendingPieceBytes)
     limits = loops > 1 ? SharedLimits(configuration, loops: loops) : nil

@@ -22,7 +22,7 @@ extension Torrent {
 
   /// Opens connections while there are peers worth trying and room for them.
   func connectMore(on loop: isolated Loop) {
-    guard !isStopping, state == .downloading || state == .seeding else { return }
+    guard !isStopping, state == .downloading || state == .seeding, context.isReachable else { return }
     while connecting < context.configuration.halfOpen, connections < context.configuration.peersPerTorrent,
       context.connections.take()
     {
@@ -60,7 +60,7 @@ extension Torrent {
     }
     guard usesTCP, stream == nil || candidate.transport != .utp else { return stream.map { .utp($0) } }
     let source = context.configuration.listen.first { $0.address.isV4 == remote.address.isV4 }
-    guard let descriptor = try? TCP.connect(to: remote, from: source?.address) else {
+    guard let descriptor = try? TCP.connect(to: remote, from: source?.address, through: context.binding) else {
       return stream.map { .utp($0) }
     }
     guard let stream else { return .tcp(descriptor) }
@@ -183,7 +183,7 @@ extension Torrent {
       book.rest(peer.endpoint, until: now + 600)
     case .duplicate:
       break
-    case .stopped:
+    case .stopped, .networkLost:
       // Our own doing: the peer may be tried again at once.
       if let endpoint = peer.listening { book.rest(endpoint, until: now) }
     case .closedByPeer, .handshakeTimeout, .badHandshake, .badEncryption, .readError:

@@ -141,6 +141,14 @@ final class UTPPort: DatagramReceiver, DeferredWork {
     timer?.set(after: deadline > now ? Double(deadline - now) / 1e6 : 0)
   }
 
+  /// Ends all connections at once; others may follow.
+  func reset(on loop: isolated Loop) {
+    guard isOpen else { return }
+    core.abortAll()
+    serve(on: loop)
+    schedule()
+  }
+
   /// Ends all connections at once, telling peers once.
   func close(on loop: isolated Loop) {
     guard isOpen else { return }

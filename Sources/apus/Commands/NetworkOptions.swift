@@ -38,6 +38,9 @@ struct NetworkOptions: Sendable {
           https): no peers, DHT nodes or web seeds. May be given several times. Files are read again when they \
           change, all every 24 hours.
           """, complete: .files(nil)),
+      .flag(
+        \.mapsPorts, "--no-port-mapping", sets: false,
+        help: "Do not ask the router (NAT-PMP, UPnP) to let peers in."),
       .flag(\.noLocalDiscovery, "--no-lsd", help: "Seek no peers on the local network."),
     ] + Parameter.group(\.dht, DHTEntry.parameters)
   var listen: [Endpoint] = []
@@ -52,6 +55,7 @@ struct NetworkOptions: Sendable {
   var noLocalDiscovery = false
   var noTCP = false
   var noUTP = false
+  var mapsPorts = true
   var blocklists: [String] = []
 
   /// The ports that BitTorrent programs traditionally use.
@@ -83,6 +87,7 @@ struct NetworkOptions: Sendable {
   private func session(blocking list: Blocklist) async throws(Failure) -> Session {
     var configuration = SessionConfiguration()
     configuration.blocklist = list
+    configuration.mapsPorts = mapsPorts
     configuration.downloadLimit = limitDown.map { Int($0.bytes) }
     configuration.uploadLimit = limitUp.map { Int($0.bytes) }
     configuration.encryption = encryption

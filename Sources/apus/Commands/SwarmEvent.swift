@@ -3,12 +3,29 @@ import BitTorrent
 import Digest
 import JSON
 import Metainfo
+import PortMapping
 
 /// The events of `apus download --json` and `apus seed --json`, one object a line. docs/EVENTS.md lists
 /// them; what is there does not change its meaning, new members may come.
 enum SwarmEvent {
   static func listening(_ endpoints: [Endpoint]) -> JSONValue {
     ["event": "listening", "addresses": .array(endpoints.map { .string($0.description) })]
+  }
+
+  /// A router lets through to us, or does not any more.
+  static func portMappings(_ mappings: [PortMapping]) -> JSONValue {
+    [
+      "event": "port_mappings",
+      "mappings": .array(
+        mappings.map { mapping in
+          [
+            "transport": .string(mapping.transport.rawValue), "port": JSONValue(Int(mapping.port)),
+            "external_port": JSONValue(Int(mapping.externalPort)),
+            "external_address": mapping.externalAddress.map { .string($0.description) } ?? .null,
+            "method": .string(mapping.method.rawValue),
+          ]
+        }),
+    ]
   }
 
   static func fetching(_ magnet: Magnet) -> JSONValue {

@@ -2,6 +2,7 @@ import BitTorrent
 import EventLoop
 import JSON
 import Metainfo
+import PortMapping
 
 /// Runs torrents of one session until all have reached their goal or somebody interrupts: the part that
 /// `download` and `seed` share. Tells the terminal, or whoever reads the events, what happens.
@@ -48,6 +49,8 @@ struct SwarmRun {
   private let display: ProgressDisplay
   private var entries: [Entry] = []
   private var lastEvents: Instant?
+  /// What a router let through when that was told last.
+  private var toldMappings: [PortMapping] = []
 
   init(_ session: Session, _ settings: Settings, _ scene: Scene) {
     self.session = session
@@ -193,6 +196,9 @@ struct SwarmRun {
 
   private mutating func tell(_ statuses: [TorrentStatus]) {
     guard settings.json else { return display.update { rows(statuses) } }
+    let mappings = session.portMappings
+    if mappings != toldMappings { scene.console.event(SwarmEvent.portMappings(mappings)) }
+    toldMappings = mappings
     let now = Instant.now
     let isDue = lastEvents.map { now.seconds(since: $0) >= settings.eventInterval } ?? true
     if isDue { lastEvents = now }
