@@ -7,15 +7,16 @@ public final class Tracker: Sendable {
   /// What it listens on, ports filled in.
   public let endpoints: [Endpoint]
   private let server: HTTPServer
-  private let service: TrackerService
+  private let core: TrackerCore
   private let loop: Loop
 
   /// Listens on every endpoint of `configuration`, or throws and listens on none.
   public init(_ configuration: TrackerConfiguration) throws(TrackerError) {
     var seeds = SystemRandomNumberGenerator()
-    let service = TrackerService(configuration, seed: seeds.next()) {
+    let core = TrackerCore(configuration, seed: seeds.next()) {
       UInt32(truncatingIfNeeded: Instant.now.nanoseconds / 1_000_000_000)
     }
+    let service = TrackerService(core)
     var options = HTTPServerOptions()
     options.threads = configuration.threads
     options.maximumConnections = configuration.maximumConnections
@@ -25,11 +26,11 @@ public final class Tracker: Sendable {
       throw TrackerError(description: error.description)
     }
     endpoints = server.boundEndpoints
-    self.service = service
+    self.core = core
     loop = Loop(name: "tracker")
     loop.post { loop in
       // Two of 256 shards, eight times a second: around in 16 seconds.
-      let sweep = loop.timer { _ in service.sweep(shards: 2) }
+      let sweep = loop.timer { _ in core.sweep(shards: 2) }
       sweep.set(every: 0.125)
     }
   }
@@ -37,7 +38,7 @@ public final class Tracker: Sendable {
   deinit { stop() }
 
   /// What the table holds at this moment.
-  public var statistics: SwarmStatistics { service.table.statistics }
+  public var statistics: SwarmStatistics { core.table.statistics }
 
   /// Stops listening, ends what is being answered and lets go of everything. Idempotent.
   public func stop() {
