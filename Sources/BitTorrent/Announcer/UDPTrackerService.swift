@@ -103,7 +103,9 @@ final class UDPTrackerService: DatagramReceiver {
     guard case .announce(var request, let data) = question else { return question }
     let bound = port.socket.bound
     request.port = bound.address.isV4 ? publicPorts.port(for: bound.port) : bound.port
-    if !port.socket.bound.address.isV4 { request.wanted = min(request.wanted ?? Self.peersOverV6, Self.peersOverV6) }
+    if !port.socket.bound.address.isV4 {
+      request.wanted = min(request.wanted ?? Self.peersOverV6, Self.peersOverV6)
+    }
     return .announce(request, data: data)
   }
 

@@ -9,7 +9,8 @@ enum HostLookup {
   /// Calls `then` on the loop with the endpoints of `hosts`: at once with those that are addresses, later with
   /// those of names, if there are any. Names are not looked up while the interface of `binding` is gone.
   static func resolve(
-    _ hosts: [Node], unlessGone binding: SocketBinding?, on loop: isolated Loop, then: @escaping @Sendable (isolated Loop, [Endpoint]) -> Void
+    _ hosts: [Node], unlessGone binding: SocketBinding?, on loop: isolated Loop,
+    then: @escaping @Sendable (isolated Loop, [Endpoint]) -> Void
   ) {
     let literal = hosts.compactMap { host in IPAddress(host.host).map { Endpoint($0, port: host.port) } }
     if !literal.isEmpty { then(loop, literal) }

@@ -111,7 +111,9 @@ final class LocalNeighbours: DatagramHandler {
     interfaces = present
     for group in [LocalAnnounce.groupV4, LocalAnnounce.groupV6] {
       let mine = present.filter { $0.address.isV4 == group.address.isV4 }
-      guard !mine.isEmpty, let descriptor = try? Multicast.receiver(of: group, through: binding) else { continue }
+      guard !mine.isEmpty, let descriptor = try? Multicast.receiver(of: group, through: binding) else {
+        continue
+      }
       for interface in mine {
         // More than one address of an interface: the second time it is joined already.
         _ = Multicast.join(descriptor, group, on: interface)
@@ -136,7 +138,8 @@ final class LocalNeighbours: DatagramHandler {
   private var neighbouring: [NetworkInterface] {
     NetworkInterface.all().filter { interface in
       let address = interface.address
-      return interface.isMulticast && binding?.has(address) != false && !(address.isLinkLocal && !address.isV4)
+      return interface.isMulticast && binding?.has(address) != false
+        && !(address.isLinkLocal && !address.isV4)
         && listening.contains { endpoint in
           endpoint.address == address
             || endpoint.address.isUnspecified && endpoint.address.isV4 == address.isV4

@@ -53,7 +53,8 @@ extension Session {
   /// Has a router let connections in, where others may be behind one.
   func startPortMapper() -> PortMapper? {
     // What is asked of routers does not go through the interface.
-    guard configuration.mapsPorts, binding == nil, let options = Self.mapperOptions(listening, configuration) else { return nil }
+    guard configuration.mapsPorts, binding == nil, let options = Self.mapperOptions(listening, configuration)
+    else { return nil }
     let (ports, context, registry) = (publicPorts, loops, registry)
     return PortMapper(options) { mappings in
       guard ports.set(mappings) else { return }

@@ -45,14 +45,15 @@ public final class Session: Sendable {
   public init(_ configuration: SessionConfiguration) async throws(SessionError) {
     self.configuration = configuration
     let peerID = PeerID.random(prefix: configuration.peerIDPrefix)
-    let count = max(1, configuration.loops)
-    let shared = SharedResources(configuration, loops: count)
-    if let binding = shared.binding, !binding.isUp {
+    let binding = configuration.interface.map { SocketBinding($0) }
+    if let binding, !binding.isUp {
       throw SessionError(.cannotListen, "there is no interface '\(binding.name)' with an address")
     }
-    self.shared = shared
-    let sockets = try ListeningSockets.bind(configuration.listen, through: shared.binding)
+    let sockets = try ListeningSockets.bind(configuration.listen, through: binding)
     listening = sockets.map(\.bound)
+    let count = max(1, configuration.loops)
+    let shared = SharedResources(configuration, binding: binding, loops: count)
+    self.shared = shared
     let port = listening.first?.port ?? 0
     var loops: [Confined<LoopContext>] = []
     for index in 0..<count {
@@ -144,7 +145,8 @@ public final class Session: Sendable {
     return await loops[0].loop.perform { loop in
       let places = wanted.indices.map { index in
         NetworkGuard.Place(
-          wanted: wanted[index], listener: listeners[index].value(on: loop), port: ports[index].value(on: loop))
+          wanted: wanted[index], listener: listeners[index].value(on: loop),
+          port: ports[index].value(on: loop))
       }
       let watch = NetworkGuard(
         binding, places, loops: loops, registry: registry, neighbours: neighbours?.value(on: loop),

@@ -16,10 +16,10 @@ final class SharedResources: Sendable {
   /// `nil` if there is one loop only.
   let limits: SharedLimits?
 
-  init(_ configuration: SessionConfiguration, loops: Int) {
+  init(_ configuration: SessionConfiguration, binding: SocketBinding?, loops: Int) {
     disk = DiskPool(threads: configuration.diskThreads)
     connections = ConnectionPermits(limit: configuration.connections)
-    binding = configuration.interface.map { SocketBinding($0) }
+    self.binding = binding
     filter = AddressFilter(configuration.blocklist)
     pieces = PieceBufferPool(limit: configuration.pendingPieceBytes)
     limits = loops > 1 ? SharedLimits(configuration, loops: loops) : nil

@@ -60,7 +60,8 @@ extension Torrent {
     }
     guard usesTCP, stream == nil || candidate.transport != .utp else { return stream.map { .utp($0) } }
     let source = context.configuration.listen.first { $0.address.isV4 == remote.address.isV4 }
-    guard let descriptor = try? TCP.connect(to: remote, from: source?.address, through: context.binding) else {
+    guard let descriptor = try? TCP.connect(to: remote, from: source?.address, through: context.binding)
+    else {
       return stream.map { .utp($0) }
     }
     guard let stream else { return .tcp(descriptor) }
@@ -127,11 +128,19 @@ extension Torrent {
     return true
   }
 
-  /// Which of two connections with the same peer stays: an established one; of two fresh ones the one
+  /// Seconds of silence after which a peer that comes again is believed that its old connection is dead.
+  private static let silence = 5.0
+
+  /// Which of two connections with the same peer stays: an established one that is alive; of two fresh ones the one
   /// that the side with the smaller peer id opened, so that both sides decide alike.
   private func choose(_ old: PeerConnection, _ new: PeerConnection, on loop: isolated Loop) -> (
     kept: PeerConnection, dropped: PeerConnection
   ) {
+    if !new.isOutgoing, old.remote.address == new.remote.address,
+      loop.now.seconds(since: old.lastReceived) > Self.silence
+    {
+      return (new, old)
+    }
     guard old.isOutgoing != new.isOutgoing, loop.now.seconds(since: old.openedAt) < 2, let id = new.peerID
     else { return (old, new) }
     let keepsOutgoing = localPeerID < id

@@ -70,7 +70,7 @@ struct Download: RunnableCommand {
   func run(_ scene: Scene) async throws(Failure) -> ExitStatus {
     var torrents: [(source: LoadedSource, options: AddOptions)] = []
     for source in sources {
-      let loaded = try await LoadedSource(source)
+      let loaded = try await LoadedSource(source, through: network.interface)
       var options = AddOptions(directory: directory)
       options.peers = network.peers
       options.isSequential = sequential

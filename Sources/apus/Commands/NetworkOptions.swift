@@ -12,6 +12,12 @@ struct NetworkOptions: Sendable {
       .option(
         \.listen, "--listen", "-l", value: "address:port",
         help: "Where to await peers. Without it, every address and the first free port from 6881."),
+      .option(
+        \.interface, "--interface", value: "name|address",
+        help: """
+          Send and receive everything through this interface, such as that of a VPN. While it is gone, nothing \
+          leaves by another way. Host names are still looked up by the system's resolver.
+          """),
       .option(\.peers, "--peer", value: "address:port", help: "A peer to connect to from the start."),
       .option(
         \.limitDown, "--limit-down", value: "rate",
@@ -44,6 +50,7 @@ struct NetworkOptions: Sendable {
       .flag(\.noLocalDiscovery, "--no-lsd", help: "Seek no peers on the local network."),
     ] + Parameter.group(\.dht, DHTEntry.parameters)
   var listen: [Endpoint] = []
+  var interface: String?
   var peers: [Endpoint] = []
   var limitDown: ByteCount?
   var limitUp: ByteCount?
@@ -76,7 +83,7 @@ struct NetworkOptions: Sendable {
   /// Starts a session at the addresses given; without any, at all addresses of the machine and the first
   /// usual port that is free, or else any.
   func session(_ console: Console) async throws(Failure) -> Session {
-    let feed = BlocklistFeed(sources: blocklists)
+    let feed = BlocklistFeed(sources: blocklists, interface: interface)
     let blocked = try await feed.load()
     for note in blocked.notes { console.note(note) }
     let session = try await session(blocking: blocked.list)
@@ -88,6 +95,7 @@ struct NetworkOptions: Sendable {
     var configuration = SessionConfiguration()
     configuration.blocklist = list
     configuration.mapsPorts = mapsPorts
+    configuration.interface = interface
     configuration.downloadLimit = limitDown.map { Int($0.bytes) }
     configuration.uploadLimit = limitUp.map { Int($0.bytes) }
     configuration.encryption = encryption

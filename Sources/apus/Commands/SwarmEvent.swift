@@ -28,6 +28,19 @@ enum SwarmEvent {
     ]
   }
 
+  /// The interface that all goes through is gone, or back.
+  static func network(_ state: NetworkState) -> JSONValue {
+    switch state {
+    case .open: ["event": "network", "state": "open"]
+    case .bound(let interface, let addresses):
+      [
+        "event": "network", "state": "up", "interface": .string(interface),
+        "addresses": .array(addresses.map { .string($0.description) }),
+      ]
+    case .down(let interface): ["event": "network", "state": "down", "interface": .string(interface)]
+    }
+  }
+
   static func fetching(_ magnet: Magnet) -> JSONValue {
     [
       "event": "fetching", "torrent": magnet.infoHash.map { .string($0.description) } ?? .null,

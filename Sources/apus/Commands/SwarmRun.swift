@@ -2,7 +2,6 @@ import BitTorrent
 import EventLoop
 import JSON
 import Metainfo
-import PortMapping
 
 /// Runs torrents of one session until all have reached their goal or somebody interrupts: the part that
 /// `download` and `seed` share. Tells the terminal, or whoever reads the events, what happens.
@@ -49,13 +48,13 @@ struct SwarmRun {
   private let display: ProgressDisplay
   private var entries: [Entry] = []
   private var lastEvents: Instant?
-  /// What a router let through when that was told last.
-  private var toldMappings: [PortMapping] = []
+  private var news: SessionNews
 
   init(_ session: Session, _ settings: Settings, _ scene: Scene) {
     self.session = session
     self.settings = settings
     self.scene = scene
+    news = SessionNews(session, scene.console, json: settings.json, quiet: settings.quiet)
     display = ProgressDisplay(scene.console, isOn: !settings.quiet && !settings.json)
     if settings.json { scene.console.event(SwarmEvent.listening(session.listening)) }
   }
@@ -195,10 +194,8 @@ struct SwarmRun {
   }
 
   private mutating func tell(_ statuses: [TorrentStatus]) {
+    news.tell(session)
     guard settings.json else { return display.update { rows(statuses) } }
-    let mappings = session.portMappings
-    if mappings != toldMappings { scene.console.event(SwarmEvent.portMappings(mappings)) }
-    toldMappings = mappings
     let now = Instant.now
     let isDue = lastEvents.map { now.seconds(since: $0) >= settings.eventInterval } ?? true
     if isDue { lastEvents = now }

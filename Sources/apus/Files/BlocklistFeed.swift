@@ -18,6 +18,8 @@ struct BlocklistFeed: Sendable {
   private static let fetchInterval = 86_400.0
 
   let sources: [String]
+  /// The interface that lists are fetched through, if that matters.
+  var interface: String?
 
   /// What was read, and what to tell about it.
   struct Outcome: Sendable {
@@ -50,7 +52,7 @@ struct BlocklistFeed: Sendable {
     -> BlocklistReport
   {
     if case .url = TorrentSource(source) {
-      let bytes = try await Self.fetch(source)
+      let bytes = try await fetch(source)
       try Self.take(bytes, from: source, into: &reader)
     } else {
       try Self.read(source, into: &reader)
@@ -62,8 +64,8 @@ struct BlocklistFeed: Sendable {
     }
   }
 
-  private static func fetch(_ url: String) async throws(Failure) -> [UInt8] {
-    switch await TorrentFetch.get(url, limit: webLimit) {
+  private func fetch(_ url: String) async throws(Failure) -> [UInt8] {
+    switch await TorrentFetch.get(url, limit: Self.webLimit, through: interface) {
     case .failure(let error): throw Failure("cannot fetch the blocklist '\(url)': \(error)")
     case .success(let reply):
       guard reply.isSuccess else {

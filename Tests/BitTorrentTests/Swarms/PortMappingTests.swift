@@ -14,7 +14,8 @@ import TrackerServer
       let router = try stage.start(
         "/usr/bin/python3", [FakeGateway.driver, "--natpmp", "127.88.1.1", "--shift", "100"])
       try await eventually("the router is there") { router.output.contains("ready") }
-      let tracker = try Tracker(TrackerConfiguration(listen: [Endpoint(.loopbackV4, port: 0)], interval: 1800))
+      let tracker = try Tracker(
+        TrackerConfiguration(listen: [Endpoint(.loopbackV4, port: 0)], interval: 1800))
       defer { tracker.stop() }
       let announce = "http://\(try #require(tracker.endpoints.first))/announce"
       try await SwarmStage.with([("a", 100_000)]) { swarm in
@@ -29,7 +30,8 @@ import TrackerServer
         let port = try #require(session.listening.first).port
         try await eventually("mapped") { session.portMappings.count == 2 }
         #expect(session.portMappings.map(\.externalPort) == [port + 100, port + 100])
-        #expect(session.portMappings.map(\.externalAddress) == [IPAddress("203.0.113.7"), IPAddress("203.0.113.7")])
+        #expect(
+          session.portMappings.map(\.externalAddress) == [IPAddress("203.0.113.7"), IPAddress("203.0.113.7")])
         _ = try await session.add(metainfo, AddOptions(directory: swarm.seedFolder)).waitUntilComplete()
         // Somebody else is told where it is.
         let leech = try await SwarmStage.session()
@@ -47,13 +49,17 @@ import TrackerServer
     }
   }
 
-  @Test(arguments: [
-    (["127.0.0.1:6881", "[::1]:6881"], [], nil),
-    (["0.0.0.0:6881", "[::]:6881"], ["tcp 6881", "udp 6881"], nil),
-    (["10.0.0.1:6881"], ["tcp 6881", "udp 6881"], "10.0.0.1"),
-    (["10.0.0.1:6881", "10.0.1.1:7000", "10.0.2.1:7000"], ["tcp 6881", "udp 6881", "tcp 7000", "udp 7000"], nil),
-    (["[2001:db8::1]:6881"], [], nil),
-  ] as [([String], [String], String?)])
+  @Test(
+    arguments: [
+      (["127.0.0.1:6881", "[::1]:6881"], [], nil),
+      (["0.0.0.0:6881", "[::]:6881"], ["tcp 6881", "udp 6881"], nil),
+      (["10.0.0.1:6881"], ["tcp 6881", "udp 6881"], "10.0.0.1"),
+      (
+        ["10.0.0.1:6881", "10.0.1.1:7000", "10.0.2.1:7000"],
+        ["tcp 6881", "udp 6881", "tcp 7000", "udp 7000"], nil
+      ),
+      (["[2001:db8::1]:6881"], [], nil),
+    ] as [([String], [String], String?)])
   func portsOfIPv4ThatOthersMayReachAreMapped(listening: [String], ports: [String], address: String?) {
     let options = Session.mapperOptions(listening.compactMap { Endpoint($0) }, SessionConfiguration())
     #expect((options?.ports ?? []).map { "\($0.transport.rawValue) \($0.number)" } == ports)
