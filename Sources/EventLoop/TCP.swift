@@ -90,6 +90,20 @@ public enum TCP {
     return (descriptor, remote)
   }
 
+  /// The address that the system would use to send to another one; `nil` if there is no way. Sends nothing.
+  public static func source(to address: IPAddress, through binding: SocketBinding? = nil) -> IPAddress? {
+    let family = address.isV4 ? AF_INET : AF_INET6
+    let descriptor = apus_socket(family, Int32(SOCK_DGRAM.rawValue))
+    guard descriptor >= 0, (try? tie(descriptor, address, through: binding, source: nil)) != nil else {
+      return nil
+    }
+    defer { close(descriptor) }
+    let result = unsafe Endpoint(address, port: 9).withSocketAddress { address, length in
+      unsafe Glibc.connect(descriptor, address, length)
+    }
+    return result == 0 ? local(descriptor)?.address : nil
+  }
+
   /// How an attempt to connect ended: 0 or an error number. Call once the descriptor is writable.
   public static func connectError(_ descriptor: Int32) -> Int32 {
     var code: Int32 = 0

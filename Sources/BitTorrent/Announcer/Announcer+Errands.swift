@@ -158,7 +158,7 @@ extension Announcer {
         list.succeeded(index, reply, now: seconds(loop))
         owner.trackerMessage = reply.warning.map { "\(tracker): \($0)" }
       }
-      learn(reply, on: loop)
+      learn(reply, from: tracker, on: loop)
     case .failure(let refusal):
       if refusal.isElsewhere { list.noted(index, lacks: family) } else { errand.refusal = refusal }
       if errand.refusal == nil, isLast { errand.refusal = refusal }
@@ -187,9 +187,12 @@ extension Announcer {
   }
 
   /// Peers that a tracker named, and our own address as it sees it (BEP 24).
-  private func learn(_ reply: AnnounceReply, on loop: isolated Loop) {
+  private func learn(_ reply: AnnounceReply, from tracker: String, on loop: isolated Loop) {
     var peers = reply.peers
     if let own = reply.externalAddress {
+      if context.externals.vote(own, fromTracker: AnnounceGate.host(of: tracker)) {
+        context.externalAddressChanged(isV4: own.isV4)
+      }
       context.dht?.assume(own)
       let ports = [context.listeningPort, context.announcedPort]
       peers.removeAll { $0.address == own && ports.contains($0.port) }

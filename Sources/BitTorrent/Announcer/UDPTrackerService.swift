@@ -15,7 +15,6 @@ final class UDPTrackerService: DatagramReceiver {
   /// Peers that are asked for at most over IPv6: what comes fits into a packet of any link.
   private static let peersOverV6 = 67
 
-  /// The port of each family.
   private let ports: [DatagramPort]
   private let names: TrackerNames
   private let publicPorts: PublicPorts
@@ -30,9 +29,7 @@ final class UDPTrackerService: DatagramReceiver {
   init(_ ports: [DatagramPort], names: TrackerNames, publicPorts: PublicPorts) {
     self.names = names
     self.publicPorts = publicPorts
-    let v4 = ports.first { $0.socket.bound.address.isV4 }
-    let v6 = ports.first { !$0.socket.bound.address.isV4 }
-    self.ports = [v4, v6].compactMap(\.self)
+    self.ports = ports
   }
 
   func start(on loop: isolated Loop) {
@@ -76,14 +73,15 @@ final class UDPTrackerService: DatagramReceiver {
   ) {
     guard unsent.remove(ticket) != nil, timer != nil else { return }
     var sent = Open(errand: errand)
-    for port in ports {
-      let isV4 = port.socket.bound.address.isV4
+    for isV4 in [true, false] {
       let family: TrackerFamilies = isV4 ? .v4 : .v6
       let mine = addresses.filter { $0.isV4 == isV4 && !$0.isUnspecified && !$0.isMulticast }
       guard errand.families.contains(family), !mine.isEmpty else { continue }
+      let address = mine[errand.turn % mine.count]
+      guard let port = ports.port(to: address) else { continue }
       let id = client.ask(
         question(errand.question, through: port),
-        at: Endpoint(mine[errand.turn % mine.count], port: errand.url.port), patience: errand.patience,
+        at: Endpoint(address, port: errand.url.port), patience: errand.patience,
         now: Self.seconds(loop), using: &random)
       sent.questions[id] = family
       tickets[id] = ticket
@@ -127,10 +125,8 @@ final class UDPTrackerService: DatagramReceiver {
   /// Sends what is to be sent, tells what has ended, and sets the timer.
   private func settle(on loop: isolated Loop) {
     for datagram in client.takeDatagrams() {
-      let isV4 = datagram.endpoint.address.isV4
-      let port = ports.first { $0.socket.bound.address.isV4 == isV4 }
       let bytes = datagram.bytes
-      port?.socket.send(bytes.rawBytes, to: datagram.endpoint, on: loop)
+      ports.port(to: datagram.endpoint.address)?.socket.send(bytes.rawBytes, to: datagram.endpoint, on: loop)
     }
     for outcome in client.takeOutcomes() {
       guard let ticket = tickets.removeValue(forKey: outcome.id), var given = open[ticket],

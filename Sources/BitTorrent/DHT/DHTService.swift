@@ -18,7 +18,10 @@ final class DHTService: DatagramReceiver {
   /// The port that swarms are told: where peers are awaited.
   let listeningPort: UInt16
   let publicPorts: PublicPorts
+  private let externals: ExternalAddresses
   private let binding: SocketBinding?
+  /// Those of each family of which there are several answer what comes to them; nodes are asked from the one that
+  /// leads there.
   private let ports: [DatagramPort]
   private let disk: DiskPool
   private var file: DHTStateFile?
@@ -38,21 +41,22 @@ final class DHTService: DatagramReceiver {
   var readers: [(isolated Loop) -> Void] = []
   var random = SystemRandomNumberGenerator()
 
-  /// Joins over one port of each family. `state` is what an earlier run left.
+  /// Joins over these ports. `state` is what an earlier run left.
   init(
     _ configuration: DHTConfiguration, ports: [DatagramPort], listeningPort: UInt16,
-    publicPorts: PublicPorts, binding: SocketBinding? = nil, disk: DiskPool,
+    publicPorts: PublicPorts, externals: ExternalAddresses, binding: SocketBinding? = nil, disk: DiskPool,
     file: DHTStateFile?, state: DHTState?, on loop: isolated Loop
   ) {
     self.configuration = configuration
     self.listeningPort = listeningPort
     self.publicPorts = publicPorts
+    self.externals = externals
     self.binding = binding
     self.disk = disk
     self.file = file
     let v4 = ports.first { $0.socket.bound.address.isV4 }
     let v6 = ports.first { !$0.socket.bound.address.isV4 }
-    self.ports = [v4, v6].compactMap(\.self)
+    self.ports = ports
     var options = DHTOptions()
     options.isReadOnly = configuration.isReadOnly
     dht = DHT(v4: v4 != nil, v6: v6 != nil, state: state, options: options, now: loop.now.dhtSeconds) {
@@ -113,6 +117,11 @@ final class DHTService: DatagramReceiver {
   ) {
     guard datagram.byteCount <= Message.maximumBytes else { return }
     dht.receive(datagram.array(0..<datagram.byteCount), from: remote, now: loop.now.dhtSeconds)
+    guard ports.hasChoice else { return }
+    // The answer has to come from where it is expected.
+    for datagram in dht.takeDatagrams() {
+      send(datagram, from: datagram.endpoint == remote ? port : nil, on: loop)
+    }
   }
 
   func receivedAll(through port: DatagramPort, on loop: isolated Loop) { settle(on: loop) }
@@ -150,9 +159,8 @@ final class DHTService: DatagramReceiver {
     timer.set(after: min(max(wait, 0.001), 60))
   }
 
-  private func send(_ datagram: Datagram, on loop: isolated Loop) {
-    let isV4 = datagram.endpoint.address.isV4
-    guard let port = ports.first(where: { $0.socket.bound.address.isV4 == isV4 }),
+  private func send(_ datagram: Datagram, from port: DatagramPort? = nil, on loop: isolated Loop) {
+    guard let port = port ?? ports.port(to: datagram.endpoint.address),
       !port.isBlocked(datagram.endpoint.address)
     else { return }
     let bytes = datagram.bytes
@@ -166,7 +174,7 @@ final class DHTService: DatagramReceiver {
     case .answered(let request, let response): answered(request, response, on: loop)
     case .announced(let swarm, let peer): if swarms[swarm] != nil { found([peer], in: swarm) }
     case .ready: becameReady(on: loop)
-    case .externalAddress: break
+    case .externalAddress(let address): externals.agreed(address)
     }
   }
 

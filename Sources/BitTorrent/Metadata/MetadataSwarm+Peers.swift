@@ -22,10 +22,10 @@ extension MetadataSwarm {
 
   /// Opens a connection, for which there is a permit.
   private func connect(_ candidate: PeerBook.Candidate, on loop: isolated Loop) {
-    let source = context.configuration.listen.first { $0.address.isV4 == candidate.endpoint.address.isV4 }
+    let source = context.source(to: candidate.endpoint.address)
     guard
       let descriptor = try? TCP.connect(
-        to: candidate.endpoint, from: source?.address, through: context.binding)
+        to: candidate.endpoint, from: source, through: context.binding)
     else {
       context.connections.giveBack()
       book.failed(candidate.endpoint, now: loop.now, using: &random)

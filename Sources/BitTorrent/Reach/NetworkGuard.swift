@@ -87,6 +87,7 @@ final class NetworkGuard {
   }
 
   private func restore(on loop: isolated Loop) {
+    loops[0].value(on: loop).externals.forget()
     open(on: loop)
     neighbours?.networkChanged(on: loop)
     tell { context, seats, loop in context.networkFound(seats, on: loop) }

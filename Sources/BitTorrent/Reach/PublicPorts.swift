@@ -55,8 +55,11 @@ extension Session {
     // What is asked of routers does not go through the interface.
     guard configuration.mapsPorts, binding == nil, let options = Self.mapperOptions(listening, configuration)
     else { return nil }
-    let (ports, context, registry) = (publicPorts, loops, registry)
+    let (ports, context, registry, externals) = (publicPorts, loops, registry, externals)
     return PortMapper(options) { mappings in
+      if let address = mappings.lazy.compactMap(\.externalAddress).first {
+        _ = externals.vote(fromRouter: address)
+      }
       guard ports.set(mappings) else { return }
       // Trackers have been told another port.
       for seat in registry.seats where context.contains(where: { $0.loop === seat.loop }) {

@@ -43,8 +43,8 @@ final class LoopContext: DeferredWork {
   var neighbours: Confined<LocalNeighbours>?
   /// uTP beside each listener; only on the loop of the session's UDP sockets.
   var utp: [UTPPort] = []
-  /// Where peers see us.
-  var ourAddress = AddressVotes()
+  /// Where others see us.
+  let externals: ExternalAddresses
   /// At which ports others reach us.
   let publicPorts: PublicPorts
   /// The interface that all goes through; `nil` if any will do.
@@ -82,6 +82,7 @@ final class LoopContext: DeferredWork {
     disk = shared.disk
     connections = shared.connections
     filter = shared.filter
+    externals = shared.externals
     binding = shared.binding
     publicPorts = shared.publicPorts
     self.peerID = peerID

@@ -178,7 +178,7 @@ public final class Session: Sendable {
       let shared = context.value(on: loop)
       let service = DHTService(
         configuration, ports: ports.map { $0.value(on: loop) }, listeningPort: shared.listeningPort,
-        publicPorts: shared.publicPorts, binding: shared.binding,
+        publicPorts: shared.publicPorts, externals: shared.externals, binding: shared.binding,
         disk: shared.disk, file: file, state: state, on: loop)
       service.start(on: loop)
       return DHTHandle(service: Confined(service, on: loop))
@@ -231,6 +231,8 @@ public final class Session: Sendable {
   var filter: AddressFilter { shared.filter }
 
   var publicPorts: PublicPorts { shared.publicPorts }
+
+  var externals: ExternalAddresses { shared.externals }
 
   var binding: SocketBinding? { shared.binding }
 

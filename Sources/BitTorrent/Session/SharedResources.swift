@@ -9,6 +9,8 @@ final class SharedResources: Sendable {
   let pieces: PieceBufferPool
   /// The blocklist.
   let filter: AddressFilter
+  /// Where others see us.
+  let externals = ExternalAddresses()
   /// At which ports others reach us.
   let publicPorts = PublicPorts()
   /// The interface that all goes through; `nil` if any will do.

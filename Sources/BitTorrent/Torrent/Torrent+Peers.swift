@@ -52,15 +52,15 @@ extension Torrent {
   /// Starts to connect: over what worked the last time, or else over all that there is.
   private func carrier(to candidate: PeerBook.Candidate, on loop: isolated Loop) -> PeerStream.Carrier? {
     let remote = candidate.endpoint
-    let port = context.utp.first { $0.bound.address.isV4 == remote.address.isV4 }
+    let port = context.utpPort(to: remote.address)
     let usesTCP = context.configuration.usesTCP
     var stream: Confined<UTPStream>?
     if let port, !usesTCP || candidate.transport != .tcp {
       stream = port.connect(to: remote).map { Confined($0, on: loop) }
     }
     guard usesTCP, stream == nil || candidate.transport != .utp else { return stream.map { .utp($0) } }
-    let source = context.configuration.listen.first { $0.address.isV4 == remote.address.isV4 }
-    guard let descriptor = try? TCP.connect(to: remote, from: source?.address, through: context.binding)
+    let source = context.source(to: remote.address)
+    guard let descriptor = try? TCP.connect(to: remote, from: source, through: context.binding)
     else {
       return stream.map { .utp($0) }
     }
@@ -215,16 +215,18 @@ extension Torrent {
 
   /// A peer says at which address it sees us.
   func sees(_ peer: PeerConnection, us address: IPAddress) {
-    context.ourAddress.vote(address, from: peer.remote.address)
+    if context.externals.vote(address, from: peer.remote.address) {
+      context.externalAddressChanged(isV4: address.isV4)
+    }
     peer.priority = priority(of: peer.endpoint, seenFrom: peer.stream.local)
-    if let ours = context.ourAddress.address(isV4: address.isV4) {
+    if let ours = context.externals.address(isV4: address.isV4) {
       book.weAre(Endpoint(ours, port: listeningPort))
     }
   }
 
   /// The rank that a connection has on both of its ends (BEP 40).
   func priority(of remote: Endpoint, seenFrom local: Endpoint?) -> UInt32 {
-    var ours = context.ourAddress.address(isV4: remote.address.isV4)
+    var ours = context.externals.address(isV4: remote.address.isV4)
     // In our own network others see us as the socket does.
     if ours == nil || remote.address.isPrivate || remote.address.isLoopback {
       ours = local?.address

@@ -9,6 +9,7 @@ struct SessionNews {
   private let quiet: Bool
   private var mappings: [PortMapping] = []
   private var network: NetworkState
+  private var addresses: [IPAddress] = []
 
   /// News from now on.
   init(_ session: Session, _ console: Console, json: Bool, quiet: Bool) {
@@ -23,6 +24,9 @@ struct SessionNews {
     let (mappings, network) = (session.portMappings, session.network)
     if json, mappings != self.mappings { console.event(SwarmEvent.portMappings(mappings)) }
     self.mappings = mappings
+    let addresses = session.externalAddresses
+    if json, addresses != self.addresses { console.event(SwarmEvent.externalAddresses(addresses)) }
+    self.addresses = addresses
     guard network != self.network else { return }
     self.network = network
     if json { return console.event(SwarmEvent.network(network)) }

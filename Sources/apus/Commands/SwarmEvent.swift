@@ -28,6 +28,11 @@ enum SwarmEvent {
     ]
   }
 
+  /// Others see us there.
+  static func externalAddresses(_ addresses: [IPAddress]) -> JSONValue {
+    ["event": "external_addresses", "addresses": .array(addresses.map { .string($0.description) })]
+  }
+
   /// The interface that all goes through is gone, or back.
   static func network(_ state: NetworkState) -> JSONValue {
     switch state {
