@@ -77,11 +77,14 @@ extension TorrentSeat {
       {
         peer.close(.blocked, on: loop)
       }
+      // Others are heard of again; whom a person has named is not.
+      torrent.learn(source.options.peers, from: .user, on: loop)
     }
     guard let swarm = fetch?.swarm else { return }
     swarm.book.dropBlocked()
     for peer in Array(swarm.peers.values) where context.filter.blocks(peer.remote.address) {
       peer.close(.blocked, on: loop)
     }
+    swarm.learn(source.options.peers, from: .user, isV2Only: false, on: loop)
   }
 }
