@@ -5,7 +5,7 @@ public import Addresses
 
 /// A set of IPv4 and IPv6 addresses, made of ranges. Immutable once built, so that any thread may ask.
 ///
-/// Sorted flat arrays: 8 bytes a range of IPv4, 16 a range of IPv6 networks (/64 and shorter), 20 a range of single
+/// Sorted flat arrays: some 8 bytes a range of IPv4, 16 a range of IPv6 networks (/64 and shorter), 20 a range of single
 /// IPv6 addresses. Ranges that overlap or touch are one.
 public struct Blocklist: Sendable {
   /// Ranges of IPv4.

@@ -44,10 +44,10 @@ struct Threshold {
     "swarm table: announce, 1,000,000 torrents": Threshold(allocations: 0, retains: 1, instructions: 1650),
     "swarm table: announce, 10,000 peers": Threshold(allocations: 0, retains: 1, instructions: 1750),
     "blocklist: look up an address, 500,000 ranges": Threshold(
-      allocations: 0, retains: 0, instructions: 260),
+      allocations: 0, retains: 0, instructions: 190),
     "blocklist: look up an IPv6 address, 500,000 ranges": Threshold(
-      allocations: 0, retains: 0, instructions: 300),
-    "blocklist: read a list of 500,000 ranges": Threshold(allocations: 60, retains: 100),
+      allocations: 0, retains: 0, instructions: 190),
+    "blocklist: read a list of 500,000 ranges": Threshold(allocations: 1300, retains: 100),
     "storage: check and write a piece of 256 KiB": Threshold(allocations: 4, retains: 16),
     "storage: read 16 blocks for a peer": Threshold(allocations: 3, retains: 12),
     "engine: a block, the seeder's loop": Threshold(allocations: 0.25, retains: 1.5),
