@@ -5,14 +5,37 @@ import PackageDescription
 // library never see it. Built and run by scripts/fuzz.
 
 let targets = [
-  "FuzzBencode", "FuzzBlocklist", "FuzzDHTMessage", "FuzzDHTNode", "FuzzEncryption", "FuzzLocalDiscovery",
+  "FuzzBencode",
+  "FuzzBlocklist",
+  "FuzzContentRange",
+  "FuzzDHTMessage",
+  "FuzzDHTNode",
+  "FuzzEncryption",
+  "FuzzHolePunch",
+  "FuzzLocalDiscovery",
   "FuzzMagnet",
-  "FuzzMetadata", "FuzzMetainfo", "FuzzPeerExchange", "FuzzPeerWire", "FuzzTrackerQuery", "FuzzTrackerReply",
-  "FuzzUDPTracker", "FuzzUTP",
+  "FuzzMetadata",
+  "FuzzMetainfo",
+  "FuzzPeerExchange",
+  "FuzzPeerWire",
+  "FuzzTrackerQuery",
+  "FuzzTrackerReply",
+  "FuzzTrackerSnapshot",
+  "FuzzUDPTracker",
+  "FuzzUTP",
 ]
 
 let rooms: [Target.Dependency] = [
-  "Bencode", "Blocklist", "Encryption", "MainlineDHT", "Metainfo", "PeerProtocol", "TrackerProtocol", "UTP",
+  "Bencode",
+  "Blocklist",
+  "Encryption",
+  "MainlineDHT",
+  "Metainfo",
+  "PeerProtocol",
+  "TrackerProtocol",
+  "TrackerServer",
+  "Transfer",
+  "UTP",
 ].map {
   .product(name: $0, package: "apus")
 }

@@ -41,8 +41,11 @@ struct Threshold {
     "hash: a block of sixteen hybrid pieces at once": Threshold(allocations: 0, retains: 0),
     "merkle: the root of 1,024 leaves": Threshold(allocations: 1, retains: 0),
     "merkle: a proof of 10 uncles": Threshold(allocations: 0, retains: 0),
-    "swarm table: announce, 1,000,000 torrents": Threshold(allocations: 0, retains: 1, instructions: 1650),
-    "swarm table: announce, 10,000 peers": Threshold(allocations: 0, retains: 1, instructions: 1750),
+    "swarm table: announce, 1,000,000 torrents": Threshold(allocations: 0, retains: 1, instructions: 1250),
+    "swarm table: announce, 10,000 peers": Threshold(allocations: 0, retains: 1, instructions: 2030),
+    "swarm table: a new torrent": Threshold(allocations: 0.001, retains: 1),
+    "swarm table: a torrent expires": Threshold(allocations: 0, retains: 0.01),
+    "swarm table: a torrent in a snapshot": Threshold(allocations: 0.01, retains: 0.01),
     "blocklist: look up an address, 500,000 ranges": Threshold(
       allocations: 0, retains: 0, instructions: 190),
     "blocklist: look up an IPv6 address, 500,000 ranges": Threshold(

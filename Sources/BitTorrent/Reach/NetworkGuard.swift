@@ -33,6 +33,8 @@ final class NetworkGuard {
   struct Place {
     /// As it was wished, with the port that was given.
     let wanted: Endpoint
+    /// Where it was first.
+    let bound: Endpoint
     let listener: Listener
     let port: DatagramPort
   }
@@ -81,7 +83,6 @@ final class NetworkGuard {
       place.listener.suspend()
       place.port.suspend(on: loop)
     }
-    for utp in loops[0].value(on: loop).utp { utp.reset(on: loop) }
     neighbours?.networkChanged(on: loop)
     tell { context, seats, loop in context.networkLost(seats, on: loop) }
   }
@@ -105,7 +106,16 @@ final class NetworkGuard {
       }
       if !configuration.usesTCP { TCP.close(sockets.stream) }
       place.listener.resume(configuration.usesTCP ? sockets.stream : nil, on: loop)
-      _ = place.port.socket.resume(sockets.datagrams, bound: sockets.bound, on: loop)
+      let socket = place.port.socket
+      guard socket.resume(sockets.datagrams, bound: sockets.bound, on: loop) else { continue }
+      let bound = place.bound
+      for context in loops.dropFirst() where configuration.usesUTP {
+        guard let outlet = socket.outlet() else { continue }
+        context.loop.post { loop in
+          let utp = context.value(on: loop).utp.first { $0.bound == bound }
+          if let utp { utp.resume(outlet: outlet, on: loop) } else { TCP.close(outlet) }
+        }
+      }
     }
     if !isWhole { timer?.set(after: Self.retryPause) }
   }
@@ -129,6 +139,7 @@ extension LoopContext {
   /// The interface is gone: everything that goes over it ends.
   func networkLost(_ seats: [TorrentSeat], on loop: isolated Loop) {
     for seat in seats { seat.networkLost(on: loop) }
+    for port in utp { port.suspend(on: loop) }
     http.interrupt(on: loop)
   }
 

@@ -24,6 +24,8 @@ struct Announcement: Sendable {
   var event = AnnounceEvent.regular
   /// How many peers it wants; `nil` leaves it to the tracker.
   var wanted: Int?
+  /// Which peers it can be told of.
+  var families = PeerFamilies.both
   /// The key that it announced with, on trackers that have such.
   var passkey: Passkey?
 }
@@ -67,5 +69,13 @@ struct Passkey: Hashable, Sendable {
     }
     guard count == 32 else { return nil }
     (high, low) = words
+  }
+}
+
+extension Passkey {
+  /// The key that these words are.
+  init(high: UInt64, low: UInt64) {
+    self.high = high
+    self.low = low
   }
 }
