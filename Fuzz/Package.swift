@@ -6,6 +6,7 @@ import PackageDescription
 
 let targets = [
   "FuzzBencode",
+  "FuzzBlocklist",
   "FuzzConfiguration",
   "FuzzContentRange",
   "FuzzDHTMessage",
@@ -28,6 +29,7 @@ let targets = [
 
 let rooms: [Target.Dependency] = [
   "Bencode",
+  "Blocklist",
   "Configuration",
   "Encryption",
   "HTTPParsing",
