@@ -7,11 +7,11 @@ import PackageDescription
 let targets = [
   "FuzzBencode", "FuzzDHTMessage", "FuzzDHTNode", "FuzzEncryption", "FuzzLocalDiscovery", "FuzzMagnet",
   "FuzzMetadata", "FuzzMetainfo", "FuzzPeerExchange", "FuzzPeerWire", "FuzzTrackerQuery", "FuzzTrackerReply",
-  "FuzzUDPTracker", "FuzzUTP",
+  "FuzzUDPServer", "FuzzUDPTracker", "FuzzUTP",
 ]
 
 let rooms: [Target.Dependency] = [
-  "Bencode", "Encryption", "MainlineDHT", "Metainfo", "PeerProtocol", "TrackerProtocol", "UTP",
+  "Bencode", "Encryption", "MainlineDHT", "Metainfo", "PeerProtocol", "TrackerProtocol", "TrackerServer", "UTP",
 ].map {
   .product(name: $0, package: "apus")
 }

@@ -30,7 +30,8 @@ struct UDPStage {
     var answer = [UInt8](repeating: 0xaa, count: UDPTrackerServer.maximumAnswer)
     var span = answer.mutableSpan
     var room = span.mutableBytes
-    let length = server.answer(bytes.rawBytes, from: source, at: moment, into: &room, using: &generator)
+    let length = server.answer(
+      bytes.rawBytes, from: source, at: moment, random: generator.next(), into: &room)
     answer.removeLast(answer.count - length)
     return answer
   }

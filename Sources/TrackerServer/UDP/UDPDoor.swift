@@ -106,7 +106,8 @@ final class UDPDoor: ReadinessHandler {
           start: exchange.pointee.answers + place, count: UDPTrackerServer.maximumAnswer)
         var answer = unsafe MutableRawSpan(_unsafeBytes: room)
         let length = unsafe server.answer(
-          RawSpan(_unsafeBytes: request), from: source(arrival), at: moment, into: &answer, using: &dice)
+          RawSpan(_unsafeBytes: request), from: source(arrival), at: moment, random: dice.next(),
+          into: &answer)
         unsafe arrival.pointee.answer = UInt32(length)
       }
     }
