@@ -48,6 +48,7 @@ let package = Package(
     .library(name: "UTP", targets: ["UTP"]),
     .library(name: "MainlineDHT", targets: ["MainlineDHT"]),
     .library(name: "TrackerServer", targets: ["TrackerServer"]),
+    .library(name: "Transfer", targets: ["Transfer"]),
     .executable(name: "apus", targets: ["apus"]),
   ],
   targets: [
@@ -96,6 +97,7 @@ let package = Package(
       "TrackerServer",
       [
         "Addresses", "Bytes", "Digest", "Bencode", "TrackerProtocol", "HTTPServer", "EventLoop", "CSystem",
+        "Threads",
       ]),
     .executableTarget(
       name: "apus",
@@ -131,7 +133,7 @@ let package = Package(
       "TrackerServerTests",
       [
         "Addresses", "TrackerServer", "TrackerProtocol", "HTTPServer", "Bencode", "Bytes", "Digest",
-        "TestSupport",
+        "TestSupport", "EventLoop", "Threads",
       ]),
     tests(
       "PieceStorageTests",

@@ -43,6 +43,10 @@ public struct SwarmReply: Sendable {
   /// Peers of IPv6 in wire form.
   public internal(set) var peersV6: [UInt8] = []
 
+  /// The table is near its bound and did not enter the torrent, which was new to it: it does if the torrent is
+  /// announced again soon, in a minute say.
+  public internal(set) var isProvisional = false
+
   /// An empty reply.
   public init() {}
 
@@ -54,6 +58,7 @@ public struct SwarmReply: Sendable {
 
   mutating func reset() {
     counts = SwarmCounts()
+    isProvisional = false
     peersV4.removeAll(keepingCapacity: true)
     peersV6.removeAll(keepingCapacity: true)
   }
@@ -69,7 +74,7 @@ public struct SwarmReply: Sendable {
 
 /// Bounds of a swarm table; a table at its bounds goes on answering, but takes nobody in.
 public struct SwarmLimits: Sendable {
-  /// Torrents in the table.
+  /// Torrents in the table. From three quarters of that on, a torrent that is new enters on its second announce.
   public var torrents = 4_000_000
   /// Peers of all torrents.
   public var peers = 16_000_000
@@ -86,6 +91,6 @@ public struct SwarmLimits: Sendable {
 
 /// Why the table does not take an announce.
 public enum SwarmRefusal: Error, Sendable, Equatable {
-  /// The torrent is new and there are as many as the limit allows.
+  /// The torrent is new, was announced before, and there are as many as the limit allows.
   case tooManyTorrents
 }

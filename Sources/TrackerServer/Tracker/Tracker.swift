@@ -22,7 +22,6 @@ public final class Tracker: Sendable {
     self.core = core
     loop = Loop(name: "tracker")
     loop.post { loop in
-      // Two of 256 shards, eight times a second: around in 16 seconds.
       let sweep = loop.timer { _ in core.sweep(shards: 2) }
       sweep.set(every: 0.125)
     }

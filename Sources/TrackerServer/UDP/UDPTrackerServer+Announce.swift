@@ -35,7 +35,7 @@ extension UDPTrackerServer {
     }
     answer.put(UDPTrackerMessage.announce, at: 0)
     answer.put(request.bigEndian(UInt32.self, at: 12), at: 4)
-    answer.put(UInt32(clamping: core.configuration.interval), at: 8)
+    answer.put(UInt32(clamping: core.intervals(after: reply).usual), at: 8)
     answer.put(UInt32(clamping: reply.counts.leeches), at: 12)
     answer.put(UInt32(clamping: reply.counts.seeds), at: 16)
     if isV6 { return answer.put(reply.peersV6.rawBytes, at: Self.announceHeader) }
