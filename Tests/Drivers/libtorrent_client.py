@@ -43,9 +43,8 @@ def session(args):
                        | lt.alert.category_t.storage_notification),
     }
     if args.v6:  # on the same port
-        port = args.listen.rpartition(":")[2]
-        settings["listen_interfaces"] += f",[::1]:{port}"
-        settings["outgoing_interfaces"] += ",::1"
+        settings["listen_interfaces"] = "[::1]:" + args.listen.rpartition(":")[2]
+        settings["outgoing_interfaces"] = "::1"
     if args.dht:  # in a network where all nodes are neighbours
         settings.update({
             "enable_dht": True, "dht_bootstrap_nodes": ",".join(args.dht), "dht_restrict_routing_ips": False,
