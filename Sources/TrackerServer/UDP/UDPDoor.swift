@@ -15,7 +15,7 @@ final class UDPDoor: ReadinessHandler {
   /// Nanoseconds for which datagrams are gathered at most.
   static let longestGathering = 500_000.0
   /// How many are worth gathering.
-  private static let gatheredDatagrams = 32.0
+  private static let gatheredDatagrams = 56.0
 
   let bound: Endpoint
   private let descriptor: Int32
@@ -45,16 +45,22 @@ final class UDPDoor: ReadinessHandler {
     dice = Dice(state: seeds.next())
   }
 
-  deinit {
-    TCP.close(descriptor)
-    unsafe apus_exchange_free(exchange)
-  }
+  deinit { unsafe apus_exchange_free(exchange) }
 
-  /// Begins to answer; false if the system refuses.
+  /// Begins to answer, until `close`; false if the system refuses.
   func start(on loop: isolated Loop) -> Bool {
     watcher = loop.watcher(descriptor, self)
     watcher?.watch(for: .readable)
+    if watcher == nil { TCP.close(descriptor) }
     return watcher != nil
+  }
+
+  /// Closes the socket. Idempotent.
+  func close() {
+    guard let watcher else { return }
+    watcher.close()
+    self.watcher = nil
+    TCP.close(descriptor)
   }
 
   /// Takes datagrams, or leaves them in the socket.

@@ -41,8 +41,11 @@ final class UDPFrontEnd: Sendable {
       for port in ports where number < port.descriptors.count {
         let (descriptor, bound) = (port.descriptors[number], port.bound)
         loop.post { [self] loop in
-          guard let door = UDPDoor(descriptor, bound: bound, core: core, secret: secret) else { return }
-          _ = door.start(on: loop)
+          guard let door = UDPDoor(descriptor, bound: bound, core: core, secret: secret) else {
+            TCP.close(descriptor)
+            return
+          }
+          guard door.start(on: loop) else { return }
           doors.withLock { $0.append(Confined(door, on: loop)) }
         }
       }
@@ -58,7 +61,12 @@ final class UDPFrontEnd: Sendable {
 
   /// Ends what is under way and closes the sockets. Idempotent.
   func stop() {
-    for loop in loops { loop.stop() }
+    for loop in loops {
+      loop.post { [self] loop in
+        for door in doors.withLock({ $0 }) where door.loop === loop { door.value(on: loop).close() }
+      }
+      loop.stop()
+    }
     for loop in loops { loop.join() }
     doors.withLock { $0 = [] }
   }
