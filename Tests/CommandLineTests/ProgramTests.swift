@@ -32,7 +32,7 @@ import Testing
 
   @Test func everyCommandHasHelpThatFits() async throws {
     try await withStage { stage in
-      for command in ["create", "show", "magnet", "verify", "tracker", "download", "seed", "dht", "demo"] {
+      for command in ["create", "show", "magnet", "verify", "tracker", "download", "seed", "dht", "demo", "bench"] {
         let help = try await ApusClient.succeed([command, "--help"], on: stage)
         #expect(help.hasPrefix("OVERVIEW: "))
         #expect(help.contains("USAGE: apus \(command)"))

@@ -45,22 +45,22 @@ final class UDPDoor: ReadinessHandler {
     dice = Dice(state: seeds.next())
   }
 
-  deinit { unsafe apus_exchange_free(exchange) }
+  deinit {
+    TCP.close(descriptor)
+    unsafe apus_exchange_free(exchange)
+  }
 
   /// Begins to answer, until `close`; false if the system refuses.
   func start(on loop: isolated Loop) -> Bool {
     watcher = loop.watcher(descriptor, self)
     watcher?.watch(for: .readable)
-    if watcher == nil { TCP.close(descriptor) }
     return watcher != nil
   }
 
-  /// Closes the socket. Idempotent.
+  /// Takes no more, for ever: the socket is closed with the door.
   func close() {
-    guard let watcher else { return }
-    watcher.close()
-    self.watcher = nil
-    TCP.close(descriptor)
+    watcher?.close()
+    watcher = nil
   }
 
   /// Takes datagrams, or leaves them in the socket.

@@ -22,12 +22,16 @@ final class UDPFrontEnd: Sendable {
   private let loops: [Loop]
   private let doors = Mutex<[Confined<UDPDoor>]>([])
 
-  /// Listens on every endpoint, or throws and listens on none.
-  convenience init(listen: [Endpoint], core: TrackerCore) throws(SocketError) {
+  /// Listens on every endpoint, or throws and listens on none; serves on sockets that are bound as well. Without a
+  /// secret that was handed over, that of the configuration counts, or a random one.
+  convenience init(
+    listen: [Endpoint], adopting ports: [SharedPort] = [], secret: [UInt8]? = nil, core: TrackerCore
+  ) throws(SocketError) {
     let configuration = core.configuration
     let count = max(1, configuration.udpLoops ?? Int(apus_processors()))
-    let secret = configuration.connectionSecret.map { Array($0.utf8) } ?? Self.randomSecret()
-    self.init(adopting: try Self.bind(listen, copies: count), secret: secret, core: core)
+    let secret = secret ?? configuration.connectionSecret.map { Array($0.utf8) } ?? Self.randomSecret()
+    for port in ports { for descriptor in port.descriptors { Self.prepare(descriptor, port.bound) } }
+    self.init(adopting: ports + (try Self.bind(listen, copies: count)), secret: secret, core: core)
   }
 
   /// Serves on sockets that are bound: those of a process that this one takes over from. They are its own from now on.
@@ -41,11 +45,8 @@ final class UDPFrontEnd: Sendable {
       for port in ports where number < port.descriptors.count {
         let (descriptor, bound) = (port.descriptors[number], port.bound)
         loop.post { [self] loop in
-          guard let door = UDPDoor(descriptor, bound: bound, core: core, secret: secret) else {
-            TCP.close(descriptor)
-            return
-          }
-          guard door.start(on: loop) else { return }
+          guard let door = UDPDoor(descriptor, bound: bound, core: core, secret: secret) else { return }
+          _ = door.start(on: loop)
           doors.withLock { $0.append(Confined(door, on: loop)) }
         }
       }
@@ -62,6 +63,7 @@ final class UDPFrontEnd: Sendable {
   /// Ends what is under way and closes the sockets. Idempotent.
   func stop() {
     for loop in loops {
+      // Behind what is still to be opened.
       loop.post { [self] loop in
         for door in doors.withLock({ $0 }) where door.loop === loop { door.value(on: loop).close() }
       }
