@@ -32,7 +32,10 @@ import Testing
 
   @Test func everyCommandHasHelpThatFits() async throws {
     try await withStage { stage in
-      for command in ["create", "show", "magnet", "verify", "tracker", "download", "seed", "dht", "demo", "bench"] {
+      let commands = [
+        "create", "show", "magnet", "verify", "tracker", "download", "seed", "dht", "demo", "bench",
+      ]
+      for command in commands {
         let help = try await ApusClient.succeed([command, "--help"], on: stage)
         #expect(help.hasPrefix("OVERVIEW: "))
         #expect(help.contains("USAGE: apus \(command)"))
