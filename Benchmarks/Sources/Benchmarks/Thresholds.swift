@@ -51,6 +51,7 @@ struct Threshold {
     "udp tracker: scrape of 5 swarms": Threshold(allocations: 0, retains: 5, instructions: 5500),
     "udp tracker: connect": Threshold(allocations: 0, retains: 0, instructions: 1200),
     "udp tracker: bad connection id": Threshold(allocations: 0, retains: 0, instructions: 1800),
+    "tracker: an HTTP announce on a kept connection": Threshold(allocations: 0.01, retains: 24),
     "storage: check and write a piece of 256 KiB": Threshold(allocations: 4, retains: 16),
     "storage: read 16 blocks for a peer": Threshold(allocations: 3, retains: 12),
     "engine: a block, the seeder's loop": Threshold(allocations: 0.25, retains: 1.5),
