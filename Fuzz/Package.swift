@@ -23,6 +23,7 @@ let targets = [
   "FuzzTrackerQuery",
   "FuzzTrackerReply",
   "FuzzTrackerSnapshot",
+  "FuzzUDPServer",
   "FuzzUDPTracker",
   "FuzzUTP",
 ]

@@ -43,6 +43,7 @@ enum Benchmarks {
     let all =
       Wire.all + Transport.all + Downloading.all + Choking.all + Formats.all + Hashing.all + Swarms.all
       + Blocking.all
+      + UDPAnnounces.all
       + Storage.all
     var rows: [Report.Row] = []
     for benchmark in all where only.isEmpty || benchmark.name.contains(only) {

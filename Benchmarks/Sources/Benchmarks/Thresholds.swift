@@ -46,6 +46,11 @@ struct Threshold {
     "swarm table: a new torrent": Threshold(allocations: 0.001, retains: 1),
     "swarm table: a torrent expires": Threshold(allocations: 0, retains: 0.01),
     "swarm table: a torrent in a snapshot": Threshold(allocations: 0.01, retains: 0.01),
+    "udp tracker: announce over IPv4": Threshold(allocations: 0, retains: 1.1, instructions: 3200),
+    "udp tracker: announce over IPv6": Threshold(allocations: 0, retains: 1.1, instructions: 3200),
+    "udp tracker: scrape of 5 swarms": Threshold(allocations: 0, retains: 5, instructions: 5500),
+    "udp tracker: connect": Threshold(allocations: 0, retains: 0, instructions: 1200),
+    "udp tracker: bad connection id": Threshold(allocations: 0, retains: 0, instructions: 1800),
     "tracker: an HTTP announce on a kept connection": Threshold(allocations: 0.01, retains: 24),
     "blocklist: look up an address, 500,000 ranges": Threshold(
       allocations: 0, retains: 0, instructions: 190),
