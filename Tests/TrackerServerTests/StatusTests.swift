@@ -130,6 +130,20 @@ struct StatusTests {
     #expect(tracker.get("/status.js").contentType.hasPrefix("text/javascript"))
   }
 
+  @Test("Present rates are those of the last ten seconds")
+  func present() throws {
+    let tracker = TestTracker()
+    let core = tracker.service.core
+    core.status.tick(core)
+    for number in 0..<20 {
+      _ = try tracker.announce("203.0.113.\(number)")
+      core.status.tick(core)
+    }
+    let present = core.status.present(core, time: 60)
+    #expect(present.announces == 60 && present.failures == 0 && present.peers == 20)
+    #expect(core.status.largest.map(\.size) == [20])
+  }
+
   @Test("The largest torrents are kept, whatever the order they come in")
   func largest() throws {
     var top = Largest(limit: 3)

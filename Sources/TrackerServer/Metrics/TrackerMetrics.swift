@@ -16,6 +16,10 @@ enum TrackerMetrics {
       core.counters.announceTime)
     clients(core.status.clients, &page)
     access(core.access, &page)
+    if let log = core.configuration.log {
+      page.single("apus_log_lines_total", .counter, "Lines of the log that were written.", log.lines)
+      page.single("apus_log_dropped_total", .counter, "Lines of the log that found no room.", log.dropped)
+    }
     process(ProcessFigures.now, &page)
     page.single(
       "apus_tracker_uptime_seconds", .gauge, "Seconds since the tracker started.",

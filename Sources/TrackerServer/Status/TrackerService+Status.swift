@@ -1,3 +1,4 @@
+internal import Glibc
 import HTTPServer
 import JSON
 internal import Synchronization
@@ -36,12 +37,9 @@ extension TrackerService {
 
   private func statusPage() -> HTTPResponse {
     let (counters, status) = (core.counters, core.status)
+    let present = status.present(core, time: Int64(time(nil)))
     let page = StatusPage(
-      statistics: core.table.statistics, minutes: status.history.minutes,
-      totals: TrackerHistory.Totals(
-        announces: counters.announces.load(ordering: .relaxed),
-        scrapes: counters.scrapes.load(ordering: .relaxed),
-        failures: counters.failures.load(ordering: .relaxed)),
+      present: present, minutes: status.history.minutes + [present], totals: counters.totals,
       refusals: counters.refusals,
       torrents: core.configuration.pages.listsTorrents ? status.largest : nil, clients: status.clients.names,
       memory: ProcessFigures.now.residentMemory, uptime: Int(core.clock() &- core.startedAt),
