@@ -60,6 +60,9 @@ enum FuzzSeeds {
       "old": [9] + Array("GET / HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n".utf8),
       "post": [30] + Array("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".utf8),
       "length": [30] + Array("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc".utf8),
+      "form": [60]
+        + Array(
+          "--b\r\nContent-Disposition: form-data; name=\"a\"; filename=\"b\\\"\"\r\n\r\nx\r\n--b--\r\n".utf8),
       "bare": [3] + Array("GET / HTTP/1.1\nHost: x\n\n".utf8),
       "proxied": [90]
         + Array("GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 192.0.2.1, 10.0.0.1\r\n".utf8)
