@@ -1,3 +1,4 @@
+import Logging
 internal import Synchronization
 
 /// A tracker's figures for Prometheus.
@@ -33,6 +34,7 @@ enum TrackerMetrics {
     page.metric("apus_tracker_peers", .gauge, "Peers in the table.")
     page.sample("apus_tracker_peers", [("kind", "seed")], statistics.seeds)
     page.sample("apus_tracker_peers", [("kind", "leech")], statistics.peers - statistics.seeds)
+    page.single("apus_tracker_table_bytes", .gauge, "Memory of the table.", core.table.byteCount)
     page.single("apus_tracker_torrents_limit", .gauge, "Torrents that the table takes.", limits.torrents)
     page.single("apus_tracker_peers_limit", .gauge, "Peers that the table takes.", limits.peers)
   }
