@@ -163,6 +163,17 @@ struct StatusTests {
     #expect(Figure.bytes(1536) == "1.5 KiB")
   }
 
+  @Test("Pages are made once a second, however many ask")
+  func cache() throws {
+    let tracker = TestTracker()
+    func torrents() -> Bool { text(tracker.get("/metrics")).contains("\napus_tracker_torrents 1\n") }
+    #expect(!torrents())
+    _ = try tracker.announce("203.0.113.1")
+    #expect(!torrents())
+    tracker.pass(1)
+    #expect(torrents())
+  }
+
   @Test("Health is bad once the loop does not turn")
   func health() {
     let tracker = TestTracker()

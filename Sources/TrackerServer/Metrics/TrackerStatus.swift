@@ -33,6 +33,7 @@ final class TrackerStatus: Sendable {
 
   let history = TrackerHistory()
   let clients = ClientCounts()
+  let pages = PageCache()
   private let state = Mutex(State())
   private let beat = Atomic<UInt32>(0)
 
@@ -61,7 +62,7 @@ final class TrackerStatus: Sendable {
   /// Adds a minute to the history.
   func note(_ core: TrackerCore, time: Int64) {
     history.add(
-      time: time, core.table.statistics, core.counters.totals, memory: ProcessFigures.now.residentMemory)
+      time: time, core.table.statistics, core.counters.totals, memory: ProcessFigures.memory.resident)
   }
 
   /// The figures of this moment, in the form of a minute that goes on as the last seconds did.
