@@ -5,13 +5,14 @@ import PackageDescription
 // library never see it. Built and run by scripts/fuzz.
 
 let targets = [
-  "FuzzBencode", "FuzzDHTMessage", "FuzzDHTNode", "FuzzEncryption", "FuzzLocalDiscovery", "FuzzMagnet",
+  "FuzzBencode", "FuzzDHTMessage", "FuzzDHTNode", "FuzzEncryption", "FuzzHTTP", "FuzzLocalDiscovery",
+  "FuzzMagnet",
   "FuzzMetadata", "FuzzMetainfo", "FuzzPeerExchange", "FuzzPeerWire", "FuzzTrackerQuery", "FuzzTrackerReply",
   "FuzzTrackerSnapshot", "FuzzUDPTracker", "FuzzUTP",
 ]
 
 let rooms: [Target.Dependency] = [
-  "Bencode", "Encryption", "MainlineDHT", "Metainfo", "PeerProtocol", "TrackerProtocol",
+  "Bencode", "Encryption", "HTTPParsing", "MainlineDHT", "Metainfo", "PeerProtocol", "TrackerProtocol",
   "TrackerServer", "UTP",
 ].map {
   .product(name: $0, package: "apus")

@@ -36,6 +36,25 @@ enum FuzzSeeds {
     write(announces, to: "\(folder)/FuzzLocalDiscovery")
     write(utp, to: "\(folder)/FuzzUTP")
     write(udpTracker, to: "\(folder)/FuzzUDPTracker")
+    write(http, to: "\(folder)/FuzzHTTP")
+  }
+
+  /// A byte that says where it is cut, then what comes on a connection.
+  static var http: [String: [UInt8]] {
+    let announce = "GET /announce?info_hash=%00&port=1 HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n"
+    return [
+      "announces": [70] + Array((announce + announce).utf8),
+      "old": [9] + Array("GET / HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n".utf8),
+      "post": [30] + Array("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".utf8),
+      "length": [30] + Array("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc".utf8),
+      "bare": [3] + Array("GET / HTTP/1.1\nHost: x\n\n".utf8),
+      "proxied": [90]
+        + Array("GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 192.0.2.1, 10.0.0.1\r\n".utf8)
+        + Array("Forwarded: for=\"[2001:db8::1]:4711\";proto=http, for=10.0.0.1\r\n\r\n".utf8),
+      "first": [0] + Array("PROXY TCP4 192.0.2.1 192.0.2.2 40000 80\r\n\(announce)".utf8),
+      "second": [20, 13, 10, 13, 10, 0, 13, 10, 81, 85, 73, 84, 10, 0x21, 0x11, 0, 12]
+        + [192, 0, 2, 1, 192, 0, 2, 2, 1, 2, 0, 80] + Array(announce.utf8),
+    ]
   }
 
   /// Datagrams as they come, and scripts of questions, answers and time.

@@ -116,6 +116,8 @@ int apus_set_patience(int fd, int milliseconds);
 int apus_socket_type(int fd, int *listens);
 /// Has a descriptor closed when another program is run; 0 or -1 with errno.
 int apus_set_close_on_exec(int fd);
+/// Has calls on a descriptor return at once; 0 or -1 with errno.
+int apus_set_non_blocking(int fd);
 /// A copy of a descriptor that is closed when another program is run; -1 with errno.
 int apus_duplicate(int fd);
 /// errno of the calling thread.

@@ -12,9 +12,9 @@ public struct TrackerConfiguration: Sendable {
   public var usualWanted = 50
   /// Peers returned at most.
   public var maximumWanted = 200
-  /// Threads an endpoint.
+  /// Threads for HTTP announces, and as many for everything else over HTTP.
   public var threads = 2
-  /// Connections an endpoint.
+  /// HTTP connections that wait at a time. When there are more, those that have waited longest are closed.
   public var maximumConnections = 8192
   /// Torrents and peers at most.
   public var limits = SwarmLimits()
@@ -28,6 +28,29 @@ public struct TrackerConfiguration: Sendable {
   /// What UDP's connection ids are made from, any text; trackers with the same secret take each other's ids. Random
   /// if `nil`.
   public var connectionSecret: String?
+
+  /// Where to speak HTTPS; needs `identity`.
+  public var listenSecurely: [Endpoint] = []
+  /// Files with the key and the certificates for HTTPS.
+  public var identity: TLSFiles?
+  /// HTTP connections of one address (IPv6: of one network of 64 bits), 0 for any number. Proxies that are trusted
+  /// may have any.
+  public var maximumConnectionsPerAddress = 256
+  /// How long a request may take to come in, and its answer to be taken.
+  public var requestTimeout = 10.0
+  /// How long a connection is kept between requests.
+  public var idleTimeout = 30
+  /// How often a scrape of everything may be made anew, in seconds, and given to an address; `nil` makes none.
+  public var fullScrapeInterval: Int?
+  /// Proxies before the tracker.
+  public var proxies = ProxyRules()
+
+  /// The folder in which the swarms are kept, for the next run and for a process that takes over; none if `nil`.
+  public var stateFolder: String?
+  /// How often they are written there, in seconds.
+  public var snapshotInterval = 60.0
+  /// Take the place of the tracker that runs with that folder, if one does.
+  public var takesOver = false
 
   /// A tracker on `listen`.
   public init(listen: [Endpoint], interval: Int = 1800) {

@@ -13,6 +13,8 @@ final class TrackerCore: Sendable {
   /// Seconds of a clock that never goes back.
   let clock: @Sendable () -> UInt32
   let startedAt: UInt32
+  /// Another process is about to take over: what is entered now would be lost.
+  let isPaused = Atomic<Bool>(false)
   private let nextShard = Atomic<Int>(0)
 
   init(_ configuration: TrackerConfiguration, seed: UInt64, clock: @escaping @Sendable () -> UInt32) {

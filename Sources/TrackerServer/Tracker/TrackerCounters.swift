@@ -28,4 +28,10 @@ final class TrackerCounters: Sendable {
   let udpBytesIn = Atomic<Int>(0)
   /// Bytes of the answers.
   let udpBytesOut = Atomic<Int>(0)
+  /// HTTP connections that were closed because their address has too many.
+  let httpTurnedAway = Atomic<Int>(0)
+  /// HTTP connections that were closed to make room.
+  let httpEvicted = Atomic<Int>(0)
+  /// HTTP connections that were given to the library: for pages, the API and TLS.
+  let httpHandedOver = Atomic<Int>(0)
 }

@@ -57,6 +57,12 @@ final class UDPDoor: ReadinessHandler {
     return watcher != nil
   }
 
+  /// Takes no more, for ever: the socket is closed with the door.
+  func close() {
+    watcher?.close()
+    watcher = nil
+  }
+
   /// Takes datagrams, or leaves them in the socket.
   func setReading(_ isReading: Bool) { watcher?.watch(for: isReading ? .readable : []) }
 
