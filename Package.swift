@@ -49,6 +49,7 @@ let package = Package(
     .library(name: "HTTPParsing", targets: ["HTTPParsing"]),
     .library(name: "MainlineDHT", targets: ["MainlineDHT"]),
     .library(name: "TrackerServer", targets: ["TrackerServer"]),
+    .library(name: "Transfer", targets: ["Transfer"]),
     .executable(name: "apus", targets: ["apus"]),
   ],
   targets: [

@@ -5,15 +5,37 @@ import PackageDescription
 // library never see it. Built and run by scripts/fuzz.
 
 let targets = [
-  "FuzzBencode", "FuzzDHTMessage", "FuzzDHTNode", "FuzzEncryption", "FuzzHTTP", "FuzzLocalDiscovery",
+  "FuzzBencode",
+  "FuzzContentRange",
+  "FuzzDHTMessage",
+  "FuzzDHTNode",
+  "FuzzEncryption",
+  "FuzzHTTP",
+  "FuzzHolePunch",
+  "FuzzLocalDiscovery",
   "FuzzMagnet",
-  "FuzzMetadata", "FuzzMetainfo", "FuzzPeerExchange", "FuzzPeerWire", "FuzzTrackerQuery", "FuzzTrackerReply",
-  "FuzzTrackerSnapshot", "FuzzUDPTracker", "FuzzUTP",
+  "FuzzMetadata",
+  "FuzzMetainfo",
+  "FuzzPeerExchange",
+  "FuzzPeerWire",
+  "FuzzTrackerQuery",
+  "FuzzTrackerReply",
+  "FuzzTrackerSnapshot",
+  "FuzzUDPTracker",
+  "FuzzUTP",
 ]
 
 let rooms: [Target.Dependency] = [
-  "Bencode", "Encryption", "HTTPParsing", "MainlineDHT", "Metainfo", "PeerProtocol", "TrackerProtocol",
-  "TrackerServer", "UTP",
+  "Bencode",
+  "Encryption",
+  "HTTPParsing",
+  "MainlineDHT",
+  "Metainfo",
+  "PeerProtocol",
+  "TrackerProtocol",
+  "TrackerServer",
+  "Transfer",
+  "UTP",
 ].map {
   .product(name: $0, package: "apus")
 }

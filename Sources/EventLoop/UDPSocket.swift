@@ -36,6 +36,8 @@ public final class UDPSocket: ReadinessHandler, DeferredWork {
   public private(set) var lost = 0
 
   private let descriptor: Int32
+  /// Whether datagrams are taken from it; else it only sends.
+  private let receives: Bool
   private let datagramSize: Int
   private let buffer: UnsafeMutablePointer<UInt8>
   private let arrivals: UnsafeMutablePointer<apus_datagram>
@@ -56,9 +58,27 @@ public final class UDPSocket: ReadinessHandler, DeferredWork {
     self.descriptor = descriptor
     self.bound = bound
     self.datagramSize = datagramSize
+    receives = true
     unsafe buffer = .allocate(capacity: Int(APUS_DATAGRAMS) * datagramSize)
     unsafe arrivals = .allocate(capacity: Int(APUS_DATAGRAMS))
     unsafe arrivals.initialize(repeating: apus_datagram(), count: Int(APUS_DATAGRAMS))
+  }
+
+  /// Another way out of the same port, for another loop: what comes is left to the socket that `outlet` gave the
+  /// descriptor for.
+  public init(outlet descriptor: Int32, bound: Endpoint) {
+    self.descriptor = descriptor
+    self.bound = bound
+    datagramSize = 0
+    receives = false
+    unsafe buffer = .allocate(capacity: 1)
+    unsafe arrivals = .allocate(capacity: 1)
+  }
+
+  /// A descriptor for another way out of the same port; `nil` if there are too many descriptors.
+  public func outlet() -> Int32? {
+    let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+    return copy < 0 ? nil : copy
   }
 
   deinit {
@@ -71,7 +91,7 @@ public final class UDPSocket: ReadinessHandler, DeferredWork {
   public func start(_ handler: any DatagramHandler, on loop: isolated Loop) -> Bool {
     watcher = loop.watcher(descriptor, self)
     self.handler = handler
-    watcher?.watch(for: .readable)
+    watcher?.watch(for: receives ? .readable : [])
     return watcher != nil
   }
 
@@ -146,7 +166,7 @@ public final class UDPSocket: ReadinessHandler, DeferredWork {
       flush()
       if waiting.isEmpty { handler?.drained(on: loop) }
     }
-    guard events.contains(.readable) else { return }
+    guard receives, events.contains(.readable) else { return }
     for _ in 0..<Self.batchLimit {
       let count = unsafe apus_receive_datagrams(descriptor, arrivals, APUS_DATAGRAMS, buffer, datagramSize)
       guard count > 0 else { break }
@@ -188,7 +208,7 @@ public final class UDPSocket: ReadinessHandler, DeferredWork {
       } else if apus_errno() == EAGAIN {
         waiting.removeFirst(first)
         lastRemote = nil
-        watcher?.watch(for: [.readable, .writable])
+        watcher?.watch(for: receives ? [.readable, .writable] : .writable)
         return
       } else if waiting[first].segment > 0 {
         // A path, or an interface, on which that does not work.
@@ -202,7 +222,7 @@ public final class UDPSocket: ReadinessHandler, DeferredWork {
     lastRemote = nil
     waiting.removeAll(keepingCapacity: true)
     outgoing.removeAll(keepingCapacity: true)
-    watcher?.watch(for: .readable)
+    watcher?.watch(for: receives ? .readable : [])
   }
 
   /// Makes single datagrams of merged ones, from the one at `first` on.

@@ -14,12 +14,25 @@ public final class ApusTracker: Sendable {
   public var url: String { "http://\(address)/announce" }
 
   /// Starts it and returns once it takes connections.
-  public func start(_ options: [String] = ["--interval", "5"]) async throws {
+  @discardableResult
+  public func start(_ options: [String] = ["--interval", "5"]) async throws -> ChildProcess {
     let process = try stage.start(ApusClient.executable, ["tracker", "--listen", "\(address)"] + options)
     try await eventually("apus tracker listens", within: .seconds(10)) { [address] in
       if let status = process.status { throw TestFailure("apus tracker ended: \(status)") }
       return (try? await onThread { try Connection(to: address).close() }) != nil
     }
+    return process
+  }
+
+  /// Announces a seed over HTTP; whether it was answered with peers.
+  public func announce(_ infoHash: String, port: Int) async throws -> Bool {
+    let escaped = ([UInt8](hexadecimal: infoHash) ?? []).map { "%" + [$0].hexadecimal }.joined()
+    let query =
+      "info_hash=\(escaped)&peer_id=-XX0001-123456789012&port=\(port)&uploaded=0&downloaded=0&left=0"
+    let answer = try await onThread { [address] in
+      try HTTPExchange("GET", "/announce?\(query)&compact=1", at: address)
+    }
+    return answer.status == 200 && String(decoding: answer.body, as: UTF8.self).contains("5:peers")
   }
 
   /// How many seeds it counts for a torrent, by a scrape (BEP 48).

@@ -188,7 +188,7 @@ struct UDPTrackerServerTests {
       Issue.record("an error at once")
       return
     }
-    #expect(first.interval == 60)
+    #expect(first.interval == 30)
     #expect(first.peers == [])
     #expect(try reply() == .error("tracker full"))
   }

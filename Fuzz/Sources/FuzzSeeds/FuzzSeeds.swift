@@ -37,6 +37,8 @@ enum FuzzSeeds {
     write(utp, to: "\(folder)/FuzzUTP")
     write(udpTracker, to: "\(folder)/FuzzUDPTracker")
     write(http, to: "\(folder)/FuzzHTTP")
+    write(holePunches, to: "\(folder)/FuzzHolePunch")
+    write(contentRanges, to: "\(folder)/FuzzContentRange")
   }
 
   /// A byte that says where it is cut, then what comes on a connection.
@@ -54,6 +56,23 @@ enum FuzzSeeds {
       "first": [0] + Array("PROXY TCP4 192.0.2.1 192.0.2.2 40000 80\r\n\(announce)".utf8),
       "second": [20, 13, 10, 13, 10, 0, 13, 10, 81, 85, 73, 84, 10, 0x21, 0x11, 0, 12]
         + [192, 0, 2, 1, 192, 0, 2, 2, 1, 2, 0, 80] + Array(announce.utf8),
+    ]
+  }
+
+  /// One of each kind and family.
+  static var holePunches: [String: [UInt8]] {
+    let there: [UInt8] = [8, 8, 4, 4, 26, 225]
+    return [
+      "rendezvous": [0, 0] + there, "connect": [1, 0] + there + [0, 0, 0, 0],
+      "failed": [2, 0] + there + [0, 0, 0, 2],
+      "v6": [1, 1, 0x20, 1, 0xd, 0xb8] + [UInt8](repeating: 0, count: 11) + [1, 26, 225, 0, 0, 0, 0],
+    ]
+  }
+
+  static var contentRanges: [String: [UInt8]] {
+    [
+      "part": Array("bytes 0-99/1234".utf8), "unknown": Array("bytes 5-5/*".utf8),
+      "none": Array("bytes */77".utf8), "numbers": Array("0-9/10".utf8),
     ]
   }
 

@@ -98,6 +98,18 @@ final class StateKeeper: HandingOver {
     }
   }
 
+  /// Loads the snapshot that the tracker before has just written; without it there is nothing to take over.
+  func loadHandedOver() throws(HandOverFault) {
+    do throws(SnapshotFault) {
+      let threads = Processors.count
+      guard try folder.read(folder.snapshot, into: table, now: clock(), threads: threads) != nil else {
+        throw SnapshotFault.cutShort
+      }
+    } catch {
+      throw HandOverFault("the snapshot of the running tracker cannot be used: \(error)")
+    }
+  }
+
   /// Loads what changed between the snapshot and the moment at which the tracker before read no more.
   func loadChanges() throws(HandOverFault) {
     defer { unsafe unlink(folder.changes) }

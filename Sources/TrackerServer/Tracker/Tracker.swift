@@ -63,6 +63,9 @@ public final class Tracker: Sendable {
   /// Whether another process has taken its place: then it remains to be stopped.
   public var isHandedOver: Bool { keeper?.isHandedOver ?? false }
 
+  /// Whether it has a folder for its state, and so may be handed over.
+  public var keepsState: Bool { keeper != nil }
+
   /// What went wrong when the last snapshot was written; `nil` if nothing.
   public var snapshotFault: String? { keeper?.lastFault }
 
@@ -122,10 +125,9 @@ private struct Beginning {
     _ client: borrowing HandOverClient, _ keeper: StateKeeper, _ core: TrackerCore
   ) throws(HandOverFault) -> (FrontEnds, [String]) {
     var (sockets, secret) = try client.begin()
-    var notices: [String] = []
     var connections: [Int32] = []
     do throws(HandOverFault) {
-      if let notice = keeper.load().notice { notices.append(notice) }
+      try keeper.loadHandedOver()
       connections = try client.take()
       try keeper.loadChanges()
       guard keeper.claim(within: 5) else { throw HandOverFault("the running tracker keeps its folder") }
@@ -136,7 +138,7 @@ private struct Beginning {
         frontEnds.http?.adopt(connections)
         // The folder is ours: if the other process is gone, or does not hear it, it does not go on all the same.
         client.finish()
-        return (frontEnds, notices + ["took the place of the tracker that ran"])
+        return (frontEnds, ["took the place of the tracker that ran"])
       } catch {
         throw HandOverFault(error.description)
       }

@@ -58,7 +58,7 @@ final class TrackerCore: Sendable {
 
   /// Seconds until a client is to announce again, and until it may: soon where the table waits for a second announce.
   func intervals(after reply: borrowing SwarmReply) -> (usual: Int, minimum: Int) {
-    let usual = reply.isProvisional ? min(configuration.interval, 60) : configuration.interval
+    let usual = reply.isProvisional ? min(configuration.interval, 30) : configuration.interval
     return (usual, min(usual, configuration.minimumInterval ?? (usual + 1) / 2))
   }
 
