@@ -71,6 +71,7 @@ let package = Package(
     room("ArgumentParsing", ["Configuration"]),
     room("JSON"),
     room("Threads", ["CSystem"]),
+    room("Logging", ["CSystem", "Threads"]),
 
     // Formats and protocol cores: no sockets, no clocks.
     room("Metainfo", ["Bytes", "Digest", "Bencode", "Addresses", "CSystem", "Threads"]),
@@ -99,14 +100,19 @@ let package = Package(
     room(
       "TrackerServer",
       [
-        "Addresses", "Bytes", "Digest", "Bencode", "TrackerProtocol", "HTTPServer", "EventLoop", "CSystem",
+        "Addresses", "Bytes", "Digest", "Bencode", "TrackerProtocol", "HTTPServer", "EventLoop",
+        "PeerProtocol",
+        "JSON",
+        "CSystem",
         "Threads",
+        "Logging",
         "HTTPParsing",
       ]),
     .executableTarget(
       name: "apus",
       dependencies: [
-        "ArgumentParsing", "BitTorrent", "Encryption", "TrackerServer", "Metainfo", "PieceStorage", "Bytes",
+        "ArgumentParsing", "Logging", "BitTorrent", "Encryption", "TrackerServer", "Metainfo", "PieceStorage",
+        "Bytes",
         "Digest",
         "Bencode", "EventLoop", "Transfer", "TrackerProtocol", "CSystem", "Addresses", "JSON", "Threads",
         "MainlineDHT",
@@ -122,6 +128,7 @@ let package = Package(
     tests("BencodeTests", ["Bencode", "Bytes", "TestSupport"]),
     tests("ArgumentParsingTests", ["ArgumentParsing"]),
     tests("ConfigurationTests", ["Configuration"]),
+    tests("LoggingTests", ["Logging"]),
     tests(
       "MetainfoTests", ["Addresses", "Metainfo", "Bencode", "Bytes", "Digest", "TestSupport"],
       exclude: ["Vectors"]),

@@ -6,6 +6,7 @@ import PackageDescription
 
 let targets = [
   "FuzzBencode",
+  "FuzzConfiguration",
   "FuzzContentRange",
   "FuzzDHTMessage",
   "FuzzDHTNode",
@@ -27,6 +28,7 @@ let targets = [
 
 let rooms: [Target.Dependency] = [
   "Bencode",
+  "Configuration",
   "Encryption",
   "HTTPParsing",
   "MainlineDHT",

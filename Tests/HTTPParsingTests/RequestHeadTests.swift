@@ -100,6 +100,20 @@ struct RequestHeadTests {
     #expect(RequestHead.end(in: [UInt8]("GET / HTTP/1.0\n\nX".utf8).rawBytes, from: 0, searchedTo: 0) == 16)
   }
 
+  @Test(
+    "Dates",
+    arguments: [
+      (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT"), (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
+      (951_782_400, "Tue, 29 Feb 2000 00:00:00 GMT"), (4_107_542_399, "Sun, 28 Feb 2100 23:59:59 GMT"),
+      (4_107_542_400, "Mon, 01 Mar 2100 00:00:00 GMT"), (1_735_689_599, "Tue, 31 Dec 2024 23:59:59 GMT"),
+      (-5, "Thu, 01 Jan 1970 00:00:00 GMT"), (.max, "Fri, 31 Dec 9999 23:59:59 GMT"),
+    ])
+  func dates(seconds: Int, text: String) {
+    var bytes: [UInt8] = []
+    HTTPDate.append(seconds, to: &bytes)
+    #expect(String(decoding: bytes, as: UTF8.self) == text)
+  }
+
   @Test("Any bytes, and any single change of a good head, give a result")
   func noise() {
     var random = SystemRandomNumberGenerator()

@@ -117,6 +117,11 @@ struct HTTPAbuseTests {
         if honest.response()?.status == 200 { served += 1 }
       }
       #expect(served == (count + 9) / 10)
+      let watcher = try Connection(endpoint)
+      watcher.send(get("/metrics"))
+      let metrics = String(decoding: try #require(watcher.response()).body, as: UTF8.self)
+      let evicted = metrics.split(separator: "\n").first { $0.contains("fate=\"evicted\"") }
+      #expect((evicted?.split(separator: " ").last).flatMap { Int($0) } ?? 0 > 0, "none made room")
       withExtendedLifetime(crowd) {}
     }
   }

@@ -116,6 +116,7 @@ struct HTTPFrontEndTests {
         let response = try #require(connection.response())
         #expect(response.status == 200)
         #expect(response.header.contains("Connection: close") == !keeps)
+        #expect(response.header.contains(/\r\nDate: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\r\n/))
         if keeps {
           connection.send(get(announceTarget(), "Connection: close\r\n"))
           #expect(connection.response()?.status == 200)
@@ -125,8 +126,10 @@ struct HTTPFrontEndTests {
       // What is cut off in the middle of a head is no request.
       let cut = try Connection(tracker.endpoints[0])
       cut.send("GET /announce?x HTT")
+      let start = ContinuousClock.now
       shutdown(cut.socket, Int32(SHUT_WR))
       #expect(cut.isClosed())
+      #expect(ContinuousClock.now - start < .seconds(5), "it was only closed when its time was up")
     }
   }
 

@@ -36,9 +36,20 @@ enum FuzzSeeds {
     write(announces, to: "\(folder)/FuzzLocalDiscovery")
     write(utp, to: "\(folder)/FuzzUTP")
     write(udpTracker, to: "\(folder)/FuzzUDPTracker")
+    write(settings, to: "\(folder)/FuzzConfiguration")
     write(http, to: "\(folder)/FuzzHTTP")
     write(holePunches, to: "\(folder)/FuzzHolePunch")
     write(contentRanges, to: "\(folder)/FuzzContentRange")
+  }
+
+  /// Files of settings.
+  static var settings: [String: [UInt8]] {
+    [
+      "sections": Array("# c\na = 1\n[b]\nc-d = \"x\\n\\u00e9\"\n[b.e]\nf = 'y'\r\n".utf8),
+      "numbers": Array("a = 0x1F\nb = -1_000\nc = 1.5e-3\nd = true\ne = 0o17\nf = 0b11\n".utf8),
+      "list": Array("a = [ # one\n  1, 'two',\n  false,\n]\nb = []\n".utf8),
+      "faults": Array("a = 30m\n[[x]]\nb.c = 1\n\"d\" = {}\ne = \"\"\"f\"\"\"\na = 2\n".utf8),
+    ]
   }
 
   /// A byte that says where it is cut, then what comes on a connection.
@@ -49,6 +60,9 @@ enum FuzzSeeds {
       "old": [9] + Array("GET / HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n".utf8),
       "post": [30] + Array("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".utf8),
       "length": [30] + Array("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc".utf8),
+      "form": [60]
+        + Array(
+          "--b\r\nContent-Disposition: form-data; name=\"a\"; filename=\"b\\\"\"\r\n\r\nx\r\n--b--\r\n".utf8),
       "bare": [3] + Array("GET / HTTP/1.1\nHost: x\n\n".utf8),
       "proxied": [90]
         + Array("GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 192.0.2.1, 10.0.0.1\r\n".utf8)

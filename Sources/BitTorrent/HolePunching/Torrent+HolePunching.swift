@@ -13,7 +13,8 @@ extension Torrent {
   /// An attempt to connect gets nowhere: asks the one who told of the peer to have both of us try at once. Once an
   /// attempt.
   func askForPunch(_ peer: PeerConnection, on loop: isolated Loop) {
-    guard punchesHoles, peer.isOutgoing, peer.peerID == nil, !peer.isPunched, !peer.hasAskedForPunch, !isStopping,
+    guard punchesHoles, peer.isOutgoing, peer.peerID == nil, !peer.isPunched, !peer.hasAskedForPunch,
+      !isStopping,
       let serial = book.relay(to: peer.remote), let relay = connection(serial), relay.phase == .open
     else { return }
     peer.hasAskedForPunch = true

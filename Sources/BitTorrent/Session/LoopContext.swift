@@ -81,6 +81,7 @@ final class LoopContext: DeferredWork {
     alarms = AlarmWheel(now: loop.now)
     var options = HTTPClientOptions()
     options.source = configuration.source
+    options.certificates = configuration.certificates
     http = HTTPClient(on: loop, options: options)
     received = ReceiveBuffer(capacity: Self.receiveSize)
     openFiles = OpenFiles(limit: configuration.openFiles)

@@ -106,7 +106,8 @@ public final class Session: Sendable {
   }
 
   /// Gives the other loops uTP at the ports of the first.
-  private static func shareUTP(_ ports: [Confined<DatagramPort>], among loops: [Confined<LoopContext>]) async {
+  private static func shareUTP(_ ports: [Confined<DatagramPort>], among loops: [Confined<LoopContext>]) async
+  {
     guard loops.count > 1 else { return }
     for port in ports {
       let outlets = await loops[0].loop.perform { loop in

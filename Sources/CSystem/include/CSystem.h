@@ -1,5 +1,6 @@
 // What glibc's Swift module leaves out: thin wrappers, so that Swift never sees _GNU_SOURCE.
 #pragma once
+#include "service.h"
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -104,7 +105,7 @@ void apus_discard(void *base, size_t size);
 int apus_listen_locally(const char *path);
 /// A stream socket that is connected to one that listens at a path; the descriptor, or -1 with errno.
 int apus_connect_locally(const char *path);
-/// Whether who is at the other end of a local stream socket is our own user, or the system's.
+/// Whether who is at the other end of a local stream socket is our own user, or one of the two is the system's.
 int apus_is_own_user(int fd);
 /// Sends bytes with copies of descriptors; 0 or -1 with errno.
 int apus_send_descriptors(int fd, const void *bytes, size_t length, const int *descriptors, int count);

@@ -51,6 +51,7 @@ extension HTTPDesk {
   /// Answers what is in the window; true if it makes sense to look again at once.
   private func step(_ connection: HTTPConnection, _ count: Int, on loop: isolated Loop) -> Bool {
     output.removeAll(keepingCapacity: true)
+    date(on: loop)
     let (verdict, used) = read(connection, count)
     if !output.isEmpty { send(connection) }
     if used > 0 { TCP.discard(connection.descriptor, verdict == .broken ? count : used) }
@@ -160,6 +161,7 @@ extension HTTPDesk {
     default: output.append(text: "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: ")
     }
     output.append(decimal: body.count)
+    output.append(contentsOf: dateField)
     if !isKeptAlive {
       output.append(text: "\r\nConnection: close\r\n\r\n")
     } else if isVersion11 {

@@ -1,6 +1,7 @@
 import Addresses
 import Bytes
 import EventLoop
+internal import Glibc
 import HTTPParsing
 import HTTPServer
 internal import Synchronization
@@ -41,6 +42,9 @@ final class HTTPDesk {
   var responder: TrackerResponder
   var body: [UInt8] = []
   var output: [UInt8] = []
+  /// The `Date` field of answers, made once a second.
+  private(set) var dateField: [UInt8] = []
+  private var datedAt: UInt64 = 0
   private var connections: [HTTPConnection] = []
   private var listeners: [HTTPListener] = []
   /// Nothing that has not been read is read: another process is to do that, perhaps.
@@ -158,6 +162,16 @@ final class HTTPDesk {
     }
     guard !isPaused else { return close(connection) }
     serve(connection, on: loop)
+  }
+
+  /// Makes `dateField` what it is now.
+  func date(on loop: isolated Loop) {
+    let second = loop.now.nanoseconds / 1_000_000_000
+    guard second != datedAt else { return }
+    datedAt = second
+    dateField.removeAll(keepingCapacity: true)
+    dateField.append(text: "\r\nDate: ")
+    HTTPDate.append(time(nil), to: &dateField)
   }
 
   // MARK: The list

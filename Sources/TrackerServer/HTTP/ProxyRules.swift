@@ -6,13 +6,13 @@ import HTTPServer
 /// Which proxies stand before the tracker, and how they say for whom they speak.
 public struct ProxyRules: Sendable {
   /// How a trusted proxy names the client.
-  public enum Manner: Sendable, Equatable {
+  public enum Manner: String, Sendable, Equatable, CaseIterable {
     /// In a header field of each request: `X-Forwarded-For`.
-    case forwardedFor
+    case forwardedFor = "x-forwarded-for"
     /// In a header field of each request: `Forwarded` (RFC 7239).
     case forwarded
     /// Once, before the first byte of a connection: the PROXY protocol, version 1 or 2.
-    case proxyProtocol
+    case proxyProtocol = "proxy-protocol"
   }
 
   /// The proxies. Only they are believed, and they must say for whom they speak.

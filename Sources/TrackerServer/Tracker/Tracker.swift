@@ -1,6 +1,6 @@
 public import Addresses
 internal import EventLoop
-internal import Glibc
+public import JSON
 internal import Synchronization
 
 /// A running tracker, over HTTP and UDP: answers announces and scrapes until stopped, or until another process takes
@@ -29,7 +29,8 @@ public final class Tracker: Sendable {
     let core = TrackerCore(configuration, seed: seeds.next()) {
       UInt32(truncatingIfNeeded: Instant.now.nanoseconds / 1_000_000_000)
     }
-    let beginning = try Beginning(core, inherited)
+    try core.load(configuration.access)
+    let beginning = try TrackerBeginning(core, inherited)
     let frontEnds = beginning.frontEnds
     (self.frontEnds, keeper, notices) = (frontEnds, beginning.keeper, beginning.notices)
     endpoints = frontEnds.endpoints
@@ -41,6 +42,11 @@ public final class Tracker: Sendable {
       // Certificates are replaced where they lie, by programs that renew them.
       let renewal = loop.timer { _ in try? frontEnds.http?.reloadIdentity() }
       renewal.set(every: 30)
+      let second = loop.timer { _ in
+        core.status.tick(core)
+        core.access.forget(now: core.clock())
+      }
+      second.set(every: 1)
     }
   }
 
@@ -55,6 +61,19 @@ public final class Tracker: Sendable {
       (frontEnds.http == nil ? [] : ["http://\(endpoint)/announce"])
         + (frontEnds.udp == nil ? [] : ["udp://\(endpoint)/announce"])
     } + secureEndpoints.map { "https://\($0)/announce" }
+  }
+
+  /// Whether the loop that looks after the table turns.
+  public var isTurning: Bool { core.isTurning }
+
+  /// Reads the files of `access` anew and has them count from now on; what peers have announced before stays until
+  /// it expires. Throws what is wrong, and leaves all as it was.
+  public func load(_ access: AccessConfiguration) throws(TrackerError) { try core.load(access) }
+
+  /// Has `work` done when an administrator asks for it over HTTP, on a thread of the server; it tells what came of
+  /// it.
+  public func onReload(_ work: @escaping @Sendable () throws(TrackerError) -> JSONValue) {
+    core.reloading.withLock { $0 = work }
   }
 
   /// What the table holds at this moment.
@@ -81,73 +100,5 @@ public final class Tracker: Sendable {
     if isHandedOver { frontEnds.http?.finish(within: 5) }
     frontEnds.stop()
     keeper?.stop()
-  }
-}
-
-/// How a tracker comes to its front ends and its swarms.
-private struct Beginning {
-  var frontEnds: FrontEnds
-  var keeper: StateKeeper?
-  var notices: [String] = []
-
-  init(_ core: TrackerCore, _ inherited: ListeningSocketSet) throws(TrackerError) {
-    let configuration = core.configuration
-    guard let path = configuration.stateFolder else {
-      frontEnds = try FrontEnds(core, inherited)
-      return
-    }
-    do throws(HandOverFault) {
-      let keeper = try StateKeeper(path, core.table, clock: core.clock)
-      self.keeper = keeper
-      if configuration.takesOver, let client = try HandOverClient.connect(keeper.folder.handOver) {
-        (frontEnds, notices) = try Self.takeOver(client, keeper, core)
-      } else {
-        guard keeper.claim() else {
-          throw HandOverFault(
-            "the folder '\(path)' belongs to a tracker that runs: --take-over takes its place")
-        }
-        let loaded = keeper.load()
-        notices += loaded.notice.map { [$0] } ?? []
-        do throws(TrackerError) { frontEnds = try FrontEnds(core, inherited) } catch {
-          throw HandOverFault(error.description)
-        }
-      }
-      if let notice = keeper.start(frontEnds, every: configuration.snapshotInterval) {
-        notices.append(notice)
-      }
-    } catch {
-      throw TrackerError(description: error.description)
-    }
-  }
-
-  /// Takes the place of the tracker that runs. It serves on unless everything succeeds.
-  private static func takeOver(
-    _ client: borrowing HandOverClient, _ keeper: StateKeeper, _ core: TrackerCore
-  ) throws(HandOverFault) -> (FrontEnds, [String]) {
-    var (sockets, secret) = try client.begin()
-    var connections: [Int32] = []
-    do throws(HandOverFault) {
-      try keeper.loadHandedOver()
-      connections = try client.take()
-      try keeper.loadChanges()
-      guard keeper.claim(within: 5) else { throw HandOverFault("the running tracker keeps its folder") }
-      do throws(TrackerError) {
-        let taken = sockets
-        sockets = ListeningSocketSet()
-        let frontEnds = try FrontEnds(core, taken, secret: secret.isEmpty ? nil : secret)
-        frontEnds.http?.adopt(connections)
-        // The folder is ours: if the other process is gone, or does not hear it, it does not go on all the same.
-        client.finish()
-        return (frontEnds, ["took the place of the tracker that ran"])
-      } catch {
-        throw HandOverFault(error.description)
-      }
-    } catch {
-      sockets.close()
-      for connection in connections { TCP.close(connection) }
-      keeper.release()
-      client.giveUp(error.description)
-      throw error
-    }
   }
 }

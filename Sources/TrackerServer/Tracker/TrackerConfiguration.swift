@@ -1,4 +1,5 @@
 public import Addresses
+public import Logging
 
 /// How a tracker behaves; times in seconds.
 public struct TrackerConfiguration: Sendable {
@@ -18,16 +19,14 @@ public struct TrackerConfiguration: Sendable {
   public var maximumConnections = 8192
   /// Torrents and peers at most.
   public var limits = SwarmLimits()
-
-  /// Whether it serves HTTP, over TCP.
-  public var servesHTTP = true
-  /// Whether it serves UDP (BEP 15), on the same ports.
-  public var servesUDP = true
-  /// Threads for UDP, each with a socket an endpoint; one a processor if `nil`.
-  public var udpLoops: Int?
-  /// What UDP's connection ids are made from, any text; trackers with the same secret take each other's ids. Random
-  /// if `nil`.
-  public var connectionSecret: String?
+  /// Who may announce what.
+  public var access = AccessConfiguration()
+  /// Who sees which page.
+  public var pages = PageConfiguration()
+  /// What an administrator sends as `Authorization: Bearer` to see addresses and dumps; `nil` lets nobody.
+  public var adminToken: String?
+  /// Where to tell what an operator wants to know; nowhere if `nil`.
+  public var log: Log?
 
   /// Where to speak HTTPS; needs `identity`.
   public var listenSecurely: [Endpoint] = []
@@ -52,6 +51,16 @@ public struct TrackerConfiguration: Sendable {
   /// Take the place of the tracker that runs with that folder, if one does.
   public var takesOver = false
 
+  /// Whether it serves HTTP, over TCP.
+  public var servesHTTP = true
+  /// Whether it serves UDP (BEP 15), on the same ports.
+  public var servesUDP = true
+  /// Threads for UDP, each with a socket an endpoint; one a processor if `nil`.
+  public var udpLoops: Int?
+  /// What UDP's connection ids are made from, any text; trackers with the same secret take each other's ids. Random
+  /// if `nil`.
+  public var connectionSecret: String?
+
   /// A tracker on `listen`.
   public init(listen: [Endpoint], interval: Int = 1800) {
     self.listen = listen
@@ -67,8 +76,26 @@ public struct TrackerConfiguration: Sendable {
   }
 }
 
+/// Who sees which page of a tracker.
+public struct PageConfiguration: Sendable {
+  /// The status page at `/`.
+  public var status = Audience.everyone
+  /// Whether the status page lists the largest torrents.
+  public var listsTorrents = true
+  /// `/metrics`.
+  public var metrics = Audience.everyone
+
+  /// The defaults.
+  public init() {}
+}
+
 /// Why a tracker does not start.
 public struct TrackerError: Error, Sendable, CustomStringConvertible {
   /// What failed and where, in one line.
   public let description: String
+
+  /// A failure.
+  public init(_ description: String) { self.description = description }
+
+  init(description: String) { self.description = description }
 }

@@ -15,6 +15,7 @@ final class TrackerService: Sendable {
     guard !core.isPaused.load(ordering: .relaxed) else {
       return failure("another process takes over: connect again", status: 503)
     }
+    if let answer = statusAnswer(request) { return answer }
     guard request.method == "GET" || request.method == "HEAD" else {
       return failure("only GET is understood", retryIn: .never, status: 405)
     }
@@ -25,15 +26,12 @@ final class TrackerService: Sendable {
     }
     switch request.path {
     case "/stats": return HTTPResponse(contentType: "application/json", body: [UInt8](statistics.utf8))
-    case "/": return HTTPResponse(contentType: "text/plain", body: [UInt8](Self.greeting.utf8))
     default: return failure("this tracker answers at /announce and /scrape", retryIn: .never, status: 404)
     }
   }
 
-  private static let greeting = "This is a BitTorrent tracker. Its announce URL ends in /announce.\n"
-
   /// Header fields that the answers depend on.
-  static let headers: [String] = ["Accept-Encoding"]
+  static let headers: [String] = ["Accept-Encoding", "Authorization"]
   private let fullScrape = FullScrape()
 
   // MARK: Announces, where the loops do not answer them: over TLS, and with other methods than GET
