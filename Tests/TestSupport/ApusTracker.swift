@@ -24,7 +24,10 @@ public final class ApusTracker: Sendable {
   }
 
   /// Starts it and returns once it takes connections; with `isDual`, on ::1, too.
-  public func start(_ options: [String] = ["--interval", "5"], isDual: Bool = false) async throws {
+  @discardableResult
+  public func start(
+    _ options: [String] = ["--interval", "5"], isDual: Bool = false
+  ) async throws -> ChildProcess {
     let more = isDual ? ["--listen", "[::1]:\(address.port)"] : []
     let process = try stage.start(
       ApusClient.executable, ["tracker", "--listen", "\(address)"] + more + options)
@@ -32,6 +35,18 @@ public final class ApusTracker: Sendable {
       if let status = process.status { throw TestFailure("apus tracker ended: \(status)") }
       return (try? await onThread { try Connection(to: address).close() }) != nil
     }
+    return process
+  }
+
+  /// Announces a seed over HTTP; whether it was answered with peers.
+  public func announce(_ infoHash: String, port: Int) async throws -> Bool {
+    let escaped = ([UInt8](hexadecimal: infoHash) ?? []).map { "%" + [$0].hexadecimal }.joined()
+    let query =
+      "info_hash=\(escaped)&peer_id=-XX0001-123456789012&port=\(port)&uploaded=0&downloaded=0&left=0"
+    let answer = try await onThread { [address] in
+      try HTTPExchange("GET", "/announce?\(query)&compact=1", at: address)
+    }
+    return answer.status == 200 && String(decoding: answer.body, as: UTF8.self).contains("5:peers")
   }
 
   /// How many seeds it counts for a torrent, by a scrape (BEP 48).

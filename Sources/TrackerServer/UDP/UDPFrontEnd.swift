@@ -70,7 +70,6 @@ final class UDPFrontEnd: Sendable {
       loop.stop()
     }
     for loop in loops { loop.join() }
-    doors.withLock { $0 = [] }
   }
 
   private final class Count: Sendable {
