@@ -7,10 +7,12 @@ import PackageDescription
 let targets = [
   "FuzzBencode",
   "FuzzBlocklist",
+  "FuzzConfiguration",
   "FuzzContentRange",
   "FuzzDHTMessage",
   "FuzzDHTNode",
   "FuzzEncryption",
+  "FuzzHTTP",
   "FuzzHolePunch",
   "FuzzLocalDiscovery",
   "FuzzMagnet",
@@ -28,7 +30,9 @@ let targets = [
 let rooms: [Target.Dependency] = [
   "Bencode",
   "Blocklist",
+  "Configuration",
   "Encryption",
+  "HTTPParsing",
   "MainlineDHT",
   "Metainfo",
   "PeerProtocol",

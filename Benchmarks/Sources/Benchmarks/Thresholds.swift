@@ -51,6 +51,7 @@ struct Threshold {
     "blocklist: look up an IPv6 address, 500,000 ranges": Threshold(
       allocations: 0, retains: 0, instructions: 190),
     "blocklist: read a list of 500,000 ranges": Threshold(allocations: 1300, retains: 100),
+    "tracker: an HTTP announce on a kept connection": Threshold(allocations: 0.01, retains: 24),
     "storage: check and write a piece of 256 KiB": Threshold(allocations: 4, retains: 16),
     "storage: read 16 blocks for a peer": Threshold(allocations: 3, retains: 12),
     "engine: a block, the seeder's loop": Threshold(allocations: 0.25, retains: 1.5),

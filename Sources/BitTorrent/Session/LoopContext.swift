@@ -93,6 +93,7 @@ final class LoopContext: DeferredWork {
     options.source = configuration.source
     options.binding = shared.binding
     options.streamsTo = { [filter] address in !filter.blocks(address) }
+    options.certificates = configuration.certificates
     http = HTTPClient(on: loop, options: options)
     received = ReceiveBuffer(capacity: Self.receiveSize)
     openFiles = OpenFiles(limit: configuration.openFiles)
