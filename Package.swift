@@ -59,7 +59,6 @@ let package = Package(
     library("CLibuv", pkgConfig: "libuv", debian: "libuv1-dev", brew: "libuv"),
     library("CMicrohttpd", pkgConfig: "libmicrohttpd", debian: "libmicrohttpd-dev", brew: "libmicrohttpd"),
     library("CCurl", pkgConfig: "libcurl", debian: "libcurl4-openssl-dev", brew: "curl"),
-    library("CZlib", pkgConfig: "zlib", debian: "zlib1g-dev", brew: "zlib"),
     library("CMiniupnpc", pkgConfig: "miniupnpc", debian: "libminiupnpc-dev", brew: "miniupnpc"),
     .systemLibrary(name: "CNATPMP", providers: [.apt(["libnatpmp-dev"]), .brew(["libnatpmp"])]),
     .target(name: "CSystem"),
