@@ -92,7 +92,7 @@ let package = Package(
       ]),
     room(
       "TrackerServer",
-      ["Addresses", "Bytes", "Digest", "Bencode", "TrackerProtocol", "HTTPServer", "EventLoop"]),
+      ["Addresses", "Bytes", "Digest", "Bencode", "TrackerProtocol", "HTTPServer", "EventLoop", "JSON"]),
     .executableTarget(
       name: "apus",
       dependencies: [
@@ -126,7 +126,7 @@ let package = Package(
       "TrackerServerTests",
       [
         "Addresses", "TrackerServer", "TrackerProtocol", "HTTPServer", "Bencode", "Bytes", "Digest",
-        "TestSupport",
+        "JSON", "TestSupport",
       ]),
     tests(
       "PieceStorageTests",

@@ -16,7 +16,7 @@ public final class SwarmTable: Sendable {
 
   /// The bounds it was made with.
   public let limits: SwarmLimits
-  private let key: TableKey
+  fileprivate let key: TableKey
   fileprivate let shards: [Shard]
   private let torrentCount = Atomic<Int>(0)
   private let peerCount = Atomic<Int>(0)
@@ -78,14 +78,14 @@ public final class SwarmTable: Sendable {
     return sum
   }
 
-  private func withShard<Result: Sendable, Failure: Error>(
+  fileprivate func withShard<Result: Sendable, Failure: Error>(
     _ hash: UInt64, _ body: (inout SwarmShard) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     // The low half: the place within a shard comes from the high bits.
     try with(shards[Int(UInt64(UInt32(truncatingIfNeeded: hash)) * UInt64(shards.count) >> 32)], body)
   }
 
-  private func with<Result: Sendable, Failure: Error>(
+  fileprivate func with<Result: Sendable, Failure: Error>(
     _ shard: Shard, _ body: (inout SwarmShard) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     try shard.state.withLock { state throws(Failure) in
@@ -116,5 +116,28 @@ extension SwarmTable {
   /// Bytes that the slots of all shards take, used or not.
   var slotMemory: Int {
     shards.reduce(0) { sum, shard in sum + shard.state.withLock { $0.capacity } * SwarmSlot.size }
+  }
+}
+
+extension SwarmTable {
+  /// Calls `body` for every torrent of a shard, under its lock: to be short. O(slots).
+  func forEachTorrent(shard: Int, _ body: (ListedTorrent) -> Void) {
+    with(shards[shard]) { state in state.forEachTorrent(body) }
+  }
+
+  /// Calls `body` for every torrent of a shard with its peers, under its lock. O(slots and peers).
+  func forEachSwarm(shard: Int, now: UInt32, _ body: (ListedTorrent, [ListedPeer]) -> Void) {
+    with(shards[shard]) { state in state.forEachSwarm(now: now, body) }
+  }
+
+  /// Some peers of a torrent, in the order that they lie in; `nil` if the table does not know it.
+  func listPeers(
+    of infoHash: InfoHash, from first: Int, limit: Int, now: UInt32
+  ) -> (counts: SwarmCounts, peers: [ListedPeer])? {
+    let words = HashWords(infoHash)
+    let hash = words.hash(key)
+    return withShard(hash) { shard in
+      shard.listPeers(words, hash, from: first, limit: limit, now: now)
+    }
   }
 }

@@ -20,6 +20,9 @@ public final class Tracker: Sendable {
     var options = HTTPServerOptions()
     options.threads = configuration.threads
     options.maximumConnections = configuration.maximumConnections
+    options.headers.append("Authorization")
+    // A batch of 10,000 torrents as JSON.
+    options.maximumBody = 2 << 20
     do {
       server = try HTTPServer(listen: configuration.listen, options: options) { service.answer($0) }
     } catch {

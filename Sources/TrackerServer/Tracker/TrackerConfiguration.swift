@@ -18,6 +18,16 @@ public struct TrackerConfiguration: Sendable {
   public var maximumConnections = 8192
   /// Torrents and peers at most.
   public var limits = SwarmLimits()
+  /// Torrents that one batch may have; 0 takes no batches (docs/EXTENSIONS.md, X6).
+  public var batchLimit = 10_000
+  /// Bytes for the torrents that nodes have announced in batches.
+  public var batchMemory = 48 << 20
+  /// Bytes for the pieces that clients say they have; 0 keeps none (X1 to X3).
+  public var pieceMemory = 64 << 20
+  /// Between two questions of a client for who has a piece.
+  public var pieceInterval = 60
+  /// What an administrator sends as `Authorization: Bearer` to see addresses and dumps; `nil` lets nobody.
+  public var adminToken: String?
 
   /// A tracker on `listen`. Peers are forgotten 1.5 intervals and a minute after their last announce.
   public init(listen: [Endpoint], interval: Int = 1800) {

@@ -10,6 +10,8 @@ final class TrackerCore: Sendable {
   let table: SwarmTable
   let access = AccessRules()
   let counters = TrackerCounters()
+  /// What clients that speak more than the BEPs get.
+  let extensions: TrackerExtensions
   /// Seconds of a clock that never goes back.
   let clock: @Sendable () -> UInt32
   let startedAt: UInt32
@@ -20,6 +22,7 @@ final class TrackerCore: Sendable {
     self.clock = clock
     startedAt = clock()
     table = SwarmTable(limits: configuration.limits, seed: seed)
+    extensions = TrackerExtensions(configuration)
   }
 
   /// Enters an announce and chooses peers for it; `nil` if it was taken. O(1) and a copy of what is returned;
@@ -58,6 +61,7 @@ final class TrackerCore: Sendable {
 
   /// Forgets old peers in the next `shards` shards, never long under one lock.
   func sweep(shards: Int) {
+    extensions.sweep(now: clock())
     for _ in 0..<shards {
       let shard = nextShard.add(1, ordering: .relaxed).oldValue % table.shardCount
       while !table.sweep(shard: shard, budget: 4096, now: clock()) {}

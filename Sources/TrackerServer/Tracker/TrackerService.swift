@@ -7,11 +7,15 @@ import TrackerProtocol
 /// Answers a tracker's HTTP requests out of its core. No sockets.
 final class TrackerService: Sendable {
   let core: TrackerCore
+  /// Who may look through the whole table now.
+  let scans = ScanGate()
 
   init(_ core: TrackerCore) { self.core = core }
 
   /// The answer to any request: bencoded, but for `/` and `/stats`.
   func answer(_ request: HTTPRequest) -> HTTPResponse {
+    if request.path.hasPrefix("/api/") { return answerAPI(request) }
+    if request.method == "POST", request.path == "/announce" { return batch(request) }
     guard request.method == "GET" || request.method == "HEAD" else {
       return failure("only GET is understood", retryIn: .never, status: 405)
     }
@@ -48,12 +52,15 @@ final class TrackerService: Sendable {
       return failure(refusal.reason, retryIn: refusal.retryIn)
     }
     let configuration = core.configuration
-    let answer = AnnounceReply(
+    var answer = AnnounceReply(
       interval: configuration.interval,
       minimumInterval: configuration.minimumInterval ?? (configuration.interval + 1) / 2,
       seeds: reply.counts.seeds, leeches: reply.counts.leeches,
       peersV4: without(entries, reply.peersV4, isV6: false),
       peersV6: without(entries, reply.peersV6, isV6: true), externalAddress: request.remote.address)
+    if let query = ExtensionQuery(query: request.query) {
+      answer.extensions = core.extensions.answer(query, to: announcement, now: core.clock())
+    }
     return HTTPResponse(contentType: "text/plain", body: answer.encoded(compact: announce.acceptsCompact))
   }
 
@@ -103,7 +110,7 @@ final class TrackerService: Sendable {
     return HTTPResponse(contentType: "text/plain", body: reply.encoded())
   }
 
-  private func failure(_ reason: String, retryIn: RetryIn? = nil, status: Int = 200) -> HTTPResponse {
+  func failure(_ reason: String, retryIn: RetryIn? = nil, status: Int = 200) -> HTTPResponse {
     core.counters.failures.add(1, ordering: .relaxed)
     return HTTPResponse(
       status: status, contentType: "text/plain", body: TrackerFault.encoded(reason: reason, retryIn: retryIn))

@@ -1,0 +1,56 @@
+import Addresses
+import Digest
+import JSON
+import TrackerProtocol
+
+/// One torrent with its peers, for people.
+struct TorrentReport {
+  let hash: InfoHash
+  let counts: SwarmCounts
+  let peers: [ListedPeer]
+  let first: Int
+  let total: Int
+  let pieces: PieceBook.Summary
+
+  /// `nil` if the tracker does not know the torrent.
+  init?(_ hash: InfoHash, first: Int, limit: Int, core: TrackerCore) {
+    let listing = core.table.listPeers(of: hash, from: first, limit: limit, now: core.clock())
+    guard let listing else { return nil }
+    self.hash = hash
+    counts = listing.counts
+    peers = listing.peers
+    self.first = first
+    total = counts.seeds + counts.leeches
+    pieces = core.extensions.pieces.summary(of: hash)
+  }
+
+  /// Addresses are for administrators.
+  func json(showsAddresses: Bool) -> JSONValue {
+    var members = TorrentPage.members(hash, counts)
+    members.append(.init("downloaders", JSONValue(counts.downloaders ?? counts.leeches)))
+    members.append(.init("pieces", piecesJSON))
+    members.append(.init("peers", .array(peers.map { json($0, showsAddresses) })))
+    let next = first + peers.count
+    members.append(.init("next", next < total ? JSONValue(next) : .null))
+    return .object(members)
+  }
+
+  private var piecesJSON: JSONValue {
+    [
+      "reporting": JSONValue(pieces.reporting), "highest": JSONValue(pieces.highest),
+      "rarest": .array(
+        pieces.rarest.map { ["piece": JSONValue($0.piece), "holders": JSONValue($0.holders)] }),
+    ]
+  }
+
+  private func json(_ peer: ListedPeer, _ showsAddress: Bool) -> JSONValue {
+    var members: [JSONValue.Member] = []
+    if showsAddress { members.append(.init("address", .string("\(peer.endpoint)"))) }
+    members.append(.init("family", JSONValue(peer.endpoint.address.isV4 ? 4 : 6)))
+    members.append(.init("is_seed", .bool(peer.isSeed)))
+    members.append(.init("is_partial_seed", .bool(peer.isPaused)))
+    members.append(.init("age", JSONValue(peer.age)))
+    if let count = pieces.counts[peer.endpoint] { members.append(.init("pieces", JSONValue(count))) }
+    return .object(members)
+  }
+}
