@@ -137,7 +137,7 @@ let package = Package(
         "Addresses", "BitTorrent", "Encryption", "TrackerServer", "PeerProtocol", "TrackerProtocol",
         "PieceStorage",
         "Metainfo", "Bencode", "Bytes", "Digest",
-        "EventLoop", "MainlineDHT", "TestSupport",
+        "EventLoop", "MainlineDHT", "HTTPServer", "TestSupport",
       ]),
     tests(
       "CommandLineTests",
