@@ -11,6 +11,9 @@ struct TorrentReport {
   let first: Int
   let total: Int
   let pieces: PieceBook.Summary
+  /// Bytes a second that peers are believed to send.
+  let rates: [Endpoint: Double]
+  let names: NameBook
 
   /// `nil` if the tracker does not know the torrent.
   init?(_ hash: InfoHash, first: Int, limit: Int, core: TrackerCore) {
@@ -22,12 +25,15 @@ struct TorrentReport {
     self.first = first
     total = counts.seeds + counts.leeches
     pieces = core.extensions.pieces.summary(of: hash)
+    rates = core.extensions.rank.rates(in: hash, now: core.clock())
+    names = core.extensions.names
   }
 
   /// Addresses are for administrators.
   func json(showsAddresses: Bool) -> JSONValue {
     var members = TorrentPage.members(hash, counts)
     members.append(.init("downloaders", JSONValue(counts.downloaders ?? counts.leeches)))
+    members.append(.init("rate", JSONValue(Int(min(rates.values.reduce(0, +), 1e15)))))
     members.append(.init("pieces", piecesJSON))
     members.append(.init("peers", .array(peers.map { json($0, showsAddresses) })))
     let next = first + peers.count
@@ -51,6 +57,8 @@ struct TorrentReport {
     members.append(.init("is_partial_seed", .bool(peer.isPaused)))
     members.append(.init("age", JSONValue(peer.age)))
     if let count = pieces.counts[peer.endpoint] { members.append(.init("pieces", JSONValue(count))) }
+    if let rate = rates[peer.endpoint] { members.append(.init("rate", JSONValue(Int(min(rate, 1e15))))) }
+    if let name = names.name(of: peer.endpoint) { members.append(.init("name", .string(name))) }
     return .object(members)
   }
 }

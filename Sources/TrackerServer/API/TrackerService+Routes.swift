@@ -36,7 +36,7 @@ extension TrackerService {
       ],
       schema: object(
         torrentSchema + [
-          .init("downloaders", count),
+          .init("downloaders", count), .init("rate", count),
           .init(
             "pieces",
             object([
@@ -52,7 +52,8 @@ extension TrackerService {
               "items": object([
                 .init("address", ["type": "string"]), .init("family", ["enum": [4, 6]]),
                 .init("is_seed", ["type": "boolean"]), .init("is_partial_seed", ["type": "boolean"]),
-                .init("age", count), .init("pieces", count),
+                .init("age", count), .init("pieces", count), .init("rate", count),
+                .init("name", ["type": "string"]),
               ]),
             ]),
           .init("next", ["type": ["integer", "null"]]),

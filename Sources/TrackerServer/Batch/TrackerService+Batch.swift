@@ -44,10 +44,12 @@ extension TrackerService {
     var peers = 0
     answer.results.reserveCapacity(batch.entries.count)
     for entry in batch.entries {
+      let query = ExtensionQuery(query: entry.query)
       let announcement = Announcement(
         infoHash: entry.infoHash, peer: node, peerID: peerID, uploaded: entry.uploaded,
         downloaded: entry.downloaded, left: entry.left, event: entry.event,
-        wanted: peers < Self.peersPerBatch ? entry.wanted : 0, passkey: passkey)
+        wanted: peers < Self.peersPerBatch ? entry.wanted : 0, isRanked: query?.isRanked ?? false,
+        bandwidth: query?.bandwidth, passkey: passkey)
       if let refusal = core.announce(announcement, now: now, random: dice.next(), into: &reply) {
         answer.results.append(.refused(refusal.reason))
         continue
@@ -62,7 +64,7 @@ extension TrackerService {
         interval: answer.interval, minimumInterval: answer.minimumInterval, seeds: reply.counts.seeds,
         leeches: reply.counts.leeches, peersV4: reply.peersV4, peersV6: reply.peersV6, externalAddress: source
       )
-      if let query = ExtensionQuery(query: entry.query) {
+      if let query {
         result.extensions = core.extensions.answer(query, to: announcement, now: now)
       } else if entry.event == .stopped {
         core.extensions.pieces.leave(node, entry.infoHash)

@@ -8,6 +8,8 @@ import TrackerProtocol
 final class TrackerExtensions: Sendable {
   let pieces: PieceBook
   let nodes: NodeBook
+  let rank: RankBook
+  let names: NameBook
   /// Torrents that one batch may have.
   let batchLimit: Int
   private let nextShard = Atomic<Int>(0)
@@ -22,6 +24,11 @@ final class TrackerExtensions: Sendable {
     nodeLimits.entries = configuration.batchMemory / 48
     nodeLimits.lifetime = configuration.limits.peerLifetime
     nodes = NodeBook(limits: nodeLimits)
+    var rankLimits = RankBook.Limits()
+    rankLimits.memory = configuration.rankMemory
+    rankLimits.lifetime = configuration.limits.peerLifetime
+    rank = RankBook(limits: rankLimits)
+    names = NameBook(lifetime: configuration.limits.peerLifetime)
     batchLimit = configuration.batchLimit
   }
 
@@ -31,9 +38,12 @@ final class TrackerExtensions: Sendable {
   {
     var answer = ReplyExtensions()
     answer.batch = batchLimit
+    let leaves = announcement.event == .stopped
+    answer.isRanked = query.isRanked && rank.limits.memory > 0 && !leaves
+    if let name = query.name { names.note(name, of: announcement.peer, now: now) }
     let keepsPieces = pieces.limits.memory > 0
     if keepsPieces { answer.pieceInterval = Int(pieces.limits.interval) }
-    guard announcement.event != .stopped else {
+    guard !leaves else {
       pieces.leave(announcement.peer, announcement.infoHash)
       return answer
     }
@@ -48,6 +58,10 @@ final class TrackerExtensions: Sendable {
   func sweep(now: UInt32) {
     let turn = nextShard.add(1, ordering: .relaxed).oldValue
     pieces.sweep(shard: turn % pieces.shardCount, now: now)
-    if turn % pieces.shardCount == 0 { nodes.sweep(now: now) }
+    rank.sweep(shard: turn % rank.shardCount, now: now)
+    if turn % pieces.shardCount == 0 {
+      nodes.sweep(now: now)
+      names.sweep(now: now)
+    }
   }
 }

@@ -24,6 +24,9 @@ struct Announcement: Sendable {
   var event = AnnounceEvent.regular
   /// How many peers it wants; `nil` leaves it to the tracker.
   var wanted: Int?
+  /// Whether it wants the best peers first, and bytes a second that it says it can send (docs/EXTENSIONS.md).
+  var isRanked = false
+  var bandwidth: UInt64?
   /// The key that it announced with, on trackers that have such.
   var passkey: Passkey?
 }

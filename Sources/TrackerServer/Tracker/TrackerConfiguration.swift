@@ -24,6 +24,8 @@ public struct TrackerConfiguration: Sendable {
   public var batchMemory = 48 << 20
   /// Bytes for the pieces that clients say they have; 0 keeps none (X1 to X3).
   public var pieceMemory = 64 << 20
+  /// Bytes for what peers give, in swarms where somebody asks for the best; 0 ranks nobody (X4).
+  public var rankMemory = 32 << 20
   /// Between two questions of a client for who has a piece.
   public var pieceInterval = 60
   /// What an administrator sends as `Authorization: Bearer` to see addresses and dumps; `nil` lets nobody.

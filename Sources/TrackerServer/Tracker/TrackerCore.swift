@@ -53,6 +53,10 @@ final class TrackerCore: Sendable {
       case .tooManyTorrents: return .tooManyTorrents
       }
     }
+    let wantsRank = announcement.isRanked
+    if extensions.rank.concerns(announcement.infoHash, asks: wantsRank) {
+      rank(announcement, now: now, random: random, &reply)
+    }
     return nil
   }
 

@@ -40,10 +40,12 @@ final class TrackerService: Sendable {
       return failure(error.description)
     }
     let entries = entries(announce, source: request.remote.address)
+    let query = ExtensionQuery(query: request.query)
     let announcement = Announcement(
       infoHash: announce.infoHash, peer: entries[0], other: entries.count > 1 ? entries[1] : nil,
       peerID: AnnouncedPeerID(announce.peerID.rawBytes, at: 0), uploaded: announce.uploaded,
-      downloaded: announce.downloaded, left: announce.left, event: announce.event, wanted: announce.wanted)
+      downloaded: announce.downloaded, left: announce.left, event: announce.event, wanted: announce.wanted,
+      isRanked: query?.isRanked ?? false, bandwidth: query?.bandwidth)
     var reply = SwarmReply()
     var generator = SystemRandomNumberGenerator()
     if let refusal = core.announce(
@@ -58,7 +60,7 @@ final class TrackerService: Sendable {
       seeds: reply.counts.seeds, leeches: reply.counts.leeches,
       peersV4: without(entries, reply.peersV4, isV6: false),
       peersV6: without(entries, reply.peersV6, isV6: true), externalAddress: request.remote.address)
-    if let query = ExtensionQuery(query: request.query) {
+    if let query {
       answer.extensions = core.extensions.answer(query, to: announcement, now: core.clock())
     }
     return HTTPResponse(contentType: "text/plain", body: answer.encoded(compact: announce.acceptsCompact))
