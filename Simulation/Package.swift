@@ -26,14 +26,17 @@ let package = Package(
     .target(name: "Bytes", swiftSettings: strict),
     .target(name: "EventLoop", swiftSettings: strict),
     .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto"),
-    .target(name: "Digest", dependencies: ["Bytes", "COpenSSL"], swiftSettings: strict),
+    .target(name: "CLanes", dependencies: ["COpenSSL"]),
+    .target(name: "Digest", dependencies: ["Bytes", "CLanes", "COpenSSL"], swiftSettings: strict),
     .target(name: "Bencode", dependencies: ["Bytes"], swiftSettings: strict),
     .target(name: "Addresses", dependencies: ["Bytes"], swiftSettings: strict),
     .target(
       name: "MainlineDHT", dependencies: ["Bytes", "Digest", "Bencode", "Addresses"], swiftSettings: strict),
     .target(name: "BitTorrent", dependencies: ["Bytes", "EventLoop"], swiftSettings: strict),
+    .target(name: "TrackerServer", dependencies: ["Addresses", "Digest"], swiftSettings: strict),
     .executableTarget(
-      name: "simulate", dependencies: ["Bytes", "EventLoop", "BitTorrent"],
+      name: "simulate",
+      dependencies: ["Addresses", "Bytes", "Digest", "EventLoop", "BitTorrent", "TrackerServer"],
       swiftSettings: plain),
     .executableTarget(
       name: "simulate-dht", dependencies: ["Bytes", "Digest", "Addresses", "MainlineDHT"],

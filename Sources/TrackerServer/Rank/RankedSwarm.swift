@@ -5,7 +5,8 @@ import Addresses
 /// What a peer says that it has sent is its own word. Nobody can have sent what nobody has received: the rates that
 /// all say are cut at one level, so that together they are no more than what all say they receive (`credits`). A
 /// peer that claims the moon gets that level, as do the best of the honest; so forgers have at most their share among
-/// those at the top, whatever they claim.
+/// those at the top, whatever they claim. The more peers are cut, the less the order says, and the fewer peers are
+/// named by it (`trust`): where half of all claims are too large, the choice is left to chance.
 struct RankedSwarm {
   /// Bytes of memory, about.
   static let cost = 256
@@ -34,6 +35,8 @@ struct RankedSwarm {
   private var peers: [Endpoint: Peer] = [:]
   private var ranking: [Rank] = []
   private var rankedAt: UInt32?
+  /// What part of those asked for are named by what they give.
+  private var trust = 1.0
   /// When somebody last asked.
   var askedAt: UInt32 = 0
 
@@ -84,6 +87,7 @@ struct RankedSwarm {
     using generator: inout some RandomNumberGenerator
   ) -> [Endpoint] {
     rankIfDue(limits, now: now)
+    let count = Int((Double(count) * trust).rounded())
     guard count > 0, let total = ranking.last?.sum, total > 0 else { return [] }
     var drawn: Set<Int> = []
     var tries = count * 3
@@ -119,7 +123,9 @@ struct RankedSwarm {
     ranking = []
     var sum = 0.0
     let peers = peers
-    for (peer, credit) in credits() where credit > 0 {
+    let believed = credits()
+    trust = believed.trust
+    for (peer, credit) in believed.credits where credit > 0 {
       sum += credit
       ranking.append(Rank(peer: peer, isSeed: peers[peer]?.isSeed ?? false, credit: credit, sum: sum))
     }
@@ -127,8 +133,8 @@ struct RankedSwarm {
 
   // MARK: What is believed
 
-  /// Bytes a second that each peer is believed to send. O(peers · log peers).
-  func credits() -> [(peer: Endpoint, credit: Double)] {
+  /// Bytes a second that each peer is believed to send, and how far the order of all can be. O(peers · log peers).
+  func credits() -> (credits: [(peer: Endpoint, credit: Double)], trust: Double) {
     // One entry an address or network speaks for it: ports are free, addresses are not.
     var claims: [Origin: (peer: Endpoint, up: Double)] = [:]
     var received: [Origin: Double] = [:]
@@ -149,12 +155,14 @@ struct RankedSwarm {
     var credits = rows.map { (peer: $0.0, credit: min($0.1, level)) }
     // Who is new counts by its word, for half of what the one in the middle gives at most.
     let middle = credits.map(\.credit).filter { $0 > 0 }.sorted()
-    guard !middle.isEmpty else { return credits }
+    let cut = rows.count { $0.1 > level }
+    let trust = middle.isEmpty ? 1 : max(0, 1 - 2 * Double(cut) / Double(middle.count))
+    guard !middle.isEmpty else { return (credits, trust) }
     let most = middle[middle.count / 2] / 2
     for (endpoint, peer) in peers where peer.rates == nil {
       if let bandwidth = peer.bandwidth { credits.append((endpoint, min(Double(bandwidth), most))) }
     }
-    return credits
+    return (credits, trust)
   }
 
   /// The level at which claims are cut so that their sum is the budget; infinite if it is not above that.
