@@ -41,12 +41,14 @@ let package = Package(
     .library(name: "BitTorrent", targets: ["BitTorrent"]),
     .library(name: "Metainfo", targets: ["Metainfo"]),
     .library(name: "Bencode", targets: ["Bencode"]),
+    .library(name: "Configuration", targets: ["Configuration"]),
     .library(name: "Encryption", targets: ["Encryption"]),
     .library(name: "PeerProtocol", targets: ["PeerProtocol"]),
     .library(name: "TrackerProtocol", targets: ["TrackerProtocol"]),
     .library(name: "UTP", targets: ["UTP"]),
     .library(name: "MainlineDHT", targets: ["MainlineDHT"]),
     .library(name: "TrackerServer", targets: ["TrackerServer"]),
+    .library(name: "Transfer", targets: ["Transfer"]),
     .executable(name: "apus", targets: ["apus"]),
   ],
   targets: [
@@ -63,7 +65,8 @@ let package = Package(
     room("Digest", ["Bytes", "CLanes", "COpenSSL"]),
     room("Bencode", ["Bytes"]),
     room("Addresses", ["Bytes"]),
-    room("ArgumentParsing"),
+    room("Configuration"),
+    room("ArgumentParsing", ["Configuration"]),
     room("JSON"),
     room("Threads", ["CSystem"]),
 
@@ -92,7 +95,10 @@ let package = Package(
       ]),
     room(
       "TrackerServer",
-      ["Addresses", "Bytes", "Digest", "Bencode", "TrackerProtocol", "HTTPServer", "EventLoop", "JSON"]),
+      [
+        "Addresses", "Bytes", "Digest", "Bencode", "TrackerProtocol", "HTTPServer", "EventLoop", "CSystem",
+        "Threads", "JSON",
+      ]),
     .executableTarget(
       name: "apus",
       dependencies: [
@@ -111,6 +117,7 @@ let package = Package(
     tests("DigestTests", ["Bytes", "Digest"]),
     tests("BencodeTests", ["Bencode", "Bytes", "TestSupport"]),
     tests("ArgumentParsingTests", ["ArgumentParsing"]),
+    tests("ConfigurationTests", ["Configuration"]),
     tests(
       "MetainfoTests", ["Addresses", "Metainfo", "Bencode", "Bytes", "Digest", "TestSupport"],
       exclude: ["Vectors"]),
@@ -126,7 +133,7 @@ let package = Package(
       "TrackerServerTests",
       [
         "Addresses", "TrackerServer", "TrackerProtocol", "HTTPServer", "Bencode", "Bytes", "Digest",
-        "JSON", "TestSupport",
+        "TestSupport", "EventLoop", "Threads", "JSON",
       ]),
     tests(
       "PieceStorageTests",

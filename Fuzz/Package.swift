@@ -5,13 +5,36 @@ import PackageDescription
 // library never see it. Built and run by scripts/fuzz.
 
 let targets = [
-  "FuzzBencode", "FuzzDHTMessage", "FuzzDHTNode", "FuzzEncryption", "FuzzLocalDiscovery", "FuzzMagnet",
-  "FuzzMetadata", "FuzzMetainfo", "FuzzPeerExchange", "FuzzPeerWire", "FuzzTrackerQuery", "FuzzTrackerReply",
-  "FuzzUDPTracker", "FuzzUTP",
+  "FuzzBencode",
+  "FuzzContentRange",
+  "FuzzDHTMessage",
+  "FuzzDHTNode",
+  "FuzzEncryption",
+  "FuzzHolePunch",
+  "FuzzLocalDiscovery",
+  "FuzzMagnet",
+  "FuzzMetadata",
+  "FuzzMetainfo",
+  "FuzzPeerExchange",
+  "FuzzPeerWire",
+  "FuzzTrackerExtensions",
+  "FuzzTrackerQuery",
+  "FuzzTrackerReply",
+  "FuzzTrackerSnapshot",
+  "FuzzUDPTracker",
+  "FuzzUTP",
 ]
 
 let rooms: [Target.Dependency] = [
-  "Bencode", "Encryption", "MainlineDHT", "Metainfo", "PeerProtocol", "TrackerProtocol", "UTP",
+  "Bencode",
+  "Encryption",
+  "MainlineDHT",
+  "Metainfo",
+  "PeerProtocol",
+  "TrackerProtocol",
+  "TrackerServer",
+  "Transfer",
+  "UTP",
 ].map {
   .product(name: $0, package: "apus")
 }

@@ -79,7 +79,7 @@ import Testing
       var scenario = Scenario.settled(100, isRanked: isRanked, forgers: forgers)
       scenario.announced = 10
       scenario.connections = 10
-      scenario.resize(pieces: 40)
+      scenario.pieces = 40
       let report = run(scenario, seed: seed)
       sum += report.mean * report.bound / 4
     }
@@ -88,7 +88,7 @@ import Testing
 
   @Test func `a tracker that ranks is better than chance, even where a tenth of all seeds forge`() {
     let (random, ranked) = (settled(isRanked: false, forgers: 0), settled(isRanked: true, forgers: 0))
-    #expect(ranked < 0.85 * random, "\(ranked) \(random)")
+    #expect(ranked < 0.95 * random, "\(ranked) \(random)")
     let (plagued, forged) = (settled(isRanked: false, forgers: 10), settled(isRanked: true, forgers: 10))
     #expect(forged < plagued, "\(forged) \(plagued)")
   }

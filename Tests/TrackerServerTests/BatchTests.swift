@@ -46,11 +46,11 @@ struct BatchTests {
 
   @Test("Each torrent has its own result: counts, peers, holders, refusals")
   func results() throws {
-    let tracker = TestTracker { $0.torrents = 2 }
+    let tracker = TestTracker()
     _ = try tracker.announce("203.0.113.7", left: 5, extra: "&x_have=3")
     let reply = try tracker.batch([
       .init(infoHash: hash(1), event: .started, left: 9, query: Array("x_need=3".utf8)),
-      .init(infoHash: hash(2), event: .started), .init(infoHash: hash(3)),
+      .init(infoHash: hash(2), event: .started),
     ])
     let holder = Endpoint(IPAddress("203.0.113.7") ?? .anyV4, port: 6881)
     guard case .reply(let first) = reply.results[0], case .reply(let second) = reply.results[1] else {
@@ -59,7 +59,8 @@ struct BatchTests {
     #expect((first.seeds, first.leeches) == (0, 2) && first.peers == [holder])
     #expect(first.extensions?.holders == [3: [holder]])
     #expect((second.seeds, second.leeches) == (1, 0) && second.extensions == nil)
-    #expect(reply.results[2] == .refused(TrackerRefusal.tooManyTorrents.reason))
+    let full = try TestTracker { $0.torrents = 0 }.batch([.init(infoHash: hash(3))])
+    #expect(full.results == [.refused(TrackerRefusal.tooManyTorrents.reason)] && full.remembered == 0)
     #expect(reply.externalAddress == IPAddress("203.0.113.1") && reply.remembered == 2)
   }
 

@@ -186,6 +186,10 @@ struct TrackerServiceTests {
     #expect(String(decoding: wrong.body, as: UTF8.self).contains("8:retry in5:never"))
     #expect(TestTracker().get("/announce", method: "PUT").status == 405)
     let full = TestTracker { $0.torrents = 0 }
+    let first = try full.announce("203.0.113.1")
+    #expect(first.peers == [], "who comes once is sent away politely")
+    #expect(first.interval == 60)
+    #expect(first.minimumInterval == 30)
     #expect {
       try full.announce("203.0.113.1")
     } throws: { error in

@@ -36,6 +36,25 @@ enum FuzzSeeds {
     write(announces, to: "\(folder)/FuzzLocalDiscovery")
     write(utp, to: "\(folder)/FuzzUTP")
     write(udpTracker, to: "\(folder)/FuzzUDPTracker")
+    write(holePunches, to: "\(folder)/FuzzHolePunch")
+    write(contentRanges, to: "\(folder)/FuzzContentRange")
+  }
+
+  /// One of each kind and family.
+  static var holePunches: [String: [UInt8]] {
+    let there: [UInt8] = [8, 8, 4, 4, 26, 225]
+    return [
+      "rendezvous": [0, 0] + there, "connect": [1, 0] + there + [0, 0, 0, 0],
+      "failed": [2, 0] + there + [0, 0, 0, 2],
+      "v6": [1, 1, 0x20, 1, 0xd, 0xb8] + [UInt8](repeating: 0, count: 11) + [1, 26, 225, 0, 0, 0, 0],
+    ]
+  }
+
+  static var contentRanges: [String: [UInt8]] {
+    [
+      "part": Array("bytes 0-99/1234".utf8), "unknown": Array("bytes 5-5/*".utf8),
+      "none": Array("bytes */77".utf8), "numbers": Array("0-9/10".utf8),
+    ]
   }
 
   /// Datagrams as they come, and scripts of questions, answers and time.

@@ -22,15 +22,14 @@ extension MetadataSwarm {
 
   /// Opens a connection, for which there is a permit.
   private func connect(_ candidate: PeerBook.Candidate, on loop: isolated Loop) {
-    let source = context.configuration.listen.first { $0.address.isV4 == candidate.endpoint.address.isV4 }
-    guard let descriptor = try? TCP.connect(to: candidate.endpoint, from: source?.address) else {
+    guard let carrier = context.carrier(to: candidate, on: loop) else {
       context.connections.giveBack()
       book.failed(candidate.endpoint, now: loop.now, using: &random)
       return
     }
     let hash = candidate.isV2Only ? magnet.infoHashV2?.truncated ?? infoHash : infoHash
     let peer = makePeer(
-      .tcp(descriptor), candidate.endpoint, isOutgoing: true, wireHash: hash,
+      carrier, candidate.endpoint, isOutgoing: true, wireHash: hash,
       beginsEncrypted: candidate.isEncrypted ?? context.configuration.encryption.beginsEncrypted, on: loop)
     connecting += 1
     if !peer.start(on: loop) { peer.close(.connectFailed, on: loop) }
@@ -73,6 +72,7 @@ extension MetadataSwarm {
     if peer.isOutgoing {
       connecting -= 1
       book.connected(peer.remote)
+      book.worked(peer.remote, over: peer.transport)
       book.understood(peer.remote, isEncrypted: peer.beginsEncrypted)
     }
     return !peers.values.contains { $0 !== peer && $0.phase == .open && $0.peerID == peer.peerID }
@@ -99,6 +99,9 @@ extension MetadataSwarm {
         book.varied(peer.remote, from: peer.beginsEncrypted, now: now)
       {
         return
+      }
+      if peer.isOutgoing, peer.peerID == nil, peer.hasBeatenUTP {
+        return book.tryOverUTP(peer.remote, now: now)
       }
       book.disconnected(endpoint, wasUseful: false, now: now, using: &random)
     default: book.disconnected(endpoint, wasUseful: false, now: now, using: &random)

@@ -55,28 +55,27 @@ struct TorrentPage {
   /// The cursor of the next page; `nil` if this is the last.
   private(set) var next: String?
 
-  /// Looks through the whole table, holding one shard's lock at a time. O(torrents), memory for one page. What
+  /// Looks through the whole table, a thousand torrents under a lock at a time. O(torrents), memory for one page. What
   /// changes meanwhile may be there or not.
   init(of table: SwarmTable, by order: Order, after cursor: Place?, limit: Int, isReversed: Bool) {
     func isBefore(_ one: Place, _ other: Place) -> Bool { isReversed ? one > other : one < other }
     var best: [(place: Place, counts: SwarmCounts)] = []
-    for shard in 0..<table.shardCount {
-      table.forEachTorrent(shard: shard) { torrent in
-        let place = Place(order.rank(torrent.counts), torrent.infoHash)
-        if let cursor, !isBefore(cursor, place) { return }
-        // One more than the page, to know whether another follows.
-        if best.count > limit {
-          guard let last = best.last, isBefore(place, last.place) else { return }
-          best.removeLast()
-        }
-        var (low, high) = (0, best.count)
-        while low < high {
-          let middle = (low + high) / 2
-          if isBefore(best[middle].place, place) { low = middle + 1 } else { high = middle }
-        }
-        best.insert((place, torrent.counts), at: low)
+    func see(_ hash: InfoHash, _ counts: SwarmCounts) {
+      let place = Place(order.rank(counts), hash)
+      if let cursor, !isBefore(cursor, place) { return }
+      // One more than the page, to know whether another follows.
+      if best.count > limit, let last = best.last, !isBefore(place, last.place) { return }
+      var (low, high) = (0, best.count)
+      while low < high {
+        let middle = (low + high) / 2
+        if isBefore(best[middle].place, place) { low = middle + 1 } else { high = middle }
       }
+      if low < best.count, best[low].place == place { return }
+      best.insert((place, counts), at: low)
+      if best.count > limit + 1 { best.removeLast() }
     }
+    var place = SwarmCursor()
+    while table.torrents(from: &place, budget: 1000, see) {}
     torrents = Array(best.prefix(limit))
     if best.count > limit { next = torrents.last?.place.cursor }
   }

@@ -7,7 +7,7 @@ import TrackerProtocol
 struct TorrentReport {
   let hash: InfoHash
   let counts: SwarmCounts
-  let peers: [ListedPeer]
+  let peers: [SwarmMember]
   let first: Int
   let total: Int
   let pieces: PieceBook.Summary
@@ -17,11 +17,11 @@ struct TorrentReport {
 
   /// `nil` if the tracker does not know the torrent.
   init?(_ hash: InfoHash, first: Int, limit: Int, core: TrackerCore) {
-    let listing = core.table.listPeers(of: hash, from: first, limit: limit, now: core.clock())
-    guard let listing else { return nil }
+    let listed = core.table.peers(of: hash, limit: first + limit, now: core.clock())
+    guard let listed, let counts = core.table.scrape(hash) else { return nil }
     self.hash = hash
-    counts = listing.counts
-    peers = listing.peers
+    self.counts = counts
+    peers = Array(listed.dropFirst(first))
     self.first = first
     total = counts.seeds + counts.leeches
     pieces = core.extensions.pieces.summary(of: hash)
@@ -49,7 +49,7 @@ struct TorrentReport {
     ]
   }
 
-  private func json(_ peer: ListedPeer, _ showsAddress: Bool) -> JSONValue {
+  private func json(_ peer: SwarmMember, _ showsAddress: Bool) -> JSONValue {
     var members: [JSONValue.Member] = []
     if showsAddress { members.append(.init("address", .string("\(peer.endpoint)"))) }
     members.append(.init("family", JSONValue(peer.endpoint.address.isV4 ? 4 : 6)))

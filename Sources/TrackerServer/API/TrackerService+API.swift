@@ -57,7 +57,7 @@ extension TrackerService {
       return Self.problem(400, "an info-hash has 40 hexadecimal digits")
     }
     guard let limit = request.number("limit", in: 0...1000, usual: 100),
-      let first = request.number("first", in: 0...Int(Int32.max), usual: 0)
+      let first = request.number("first", in: 0...1_000_000, usual: 0)
     else { return Self.problem(400, "limit and first: whole numbers, limit up to 1000") }
     guard let report = TorrentReport(hash, first: first, limit: limit, core: core) else {
       return Self.problem(404, "nobody has announced this torrent lately")

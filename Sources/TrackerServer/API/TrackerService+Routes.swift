@@ -31,7 +31,7 @@ extension TrackerService {
       path: "/api/torrents/{hash}",
       summary: "One torrent with its peers; their addresses for administrators only.",
       parameters: [
-        .number("first", "Peers to pass over: `next` of the page before.", 0...Int(Int32.max), usual: 0),
+        .number("first", "Peers to pass over: `next` of the page before.", 0...1_000_000, usual: 0),
         .number("limit", "Peers of a page.", 0...1000, usual: 100),
       ],
       schema: object(

@@ -99,7 +99,7 @@ struct RankedSwarm {
       guard rank.peer != asker, !(leechesOnly && rank.isSeed), peers[rank.peer] != nil else { continue }
       drawn.insert(place)
     }
-    return drawn.sorted { (ranking[$1].credit, $0) < (ranking[$0].credit, $1) }.map { ranking[$0].peer }
+    return drawn.sorted().map { ranking[$0].peer }
   }
 
   /// The first whose sum is above a number.
@@ -125,10 +125,19 @@ struct RankedSwarm {
     let peers = peers
     let believed = credits()
     trust = believed.trust
-    for (peer, credit) in believed.credits where credit > 0 {
+    // In an order that does not change from run to run.
+    let ordered = believed.credits.sorted {
+      $0.credit != $1.credit ? $0.credit > $1.credit : Self.isBefore($0.peer, $1.peer)
+    }
+    for (peer, credit) in ordered where credit > 0 {
       sum += credit
       ranking.append(Rank(peer: peer, isSeed: peers[peer]?.isSeed ?? false, credit: credit, sum: sum))
     }
+  }
+
+  private static func isBefore(_ one: Endpoint, _ other: Endpoint) -> Bool {
+    let (first, second) = (one.address.words, other.address.words)
+    return (first.high, first.low, one.port) < (second.high, second.low, other.port)
   }
 
   // MARK: What is believed

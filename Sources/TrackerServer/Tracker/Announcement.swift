@@ -24,6 +24,8 @@ struct Announcement: Sendable {
   var event = AnnounceEvent.regular
   /// How many peers it wants; `nil` leaves it to the tracker.
   var wanted: Int?
+  /// Which peers it can be told of.
+  var families = PeerFamilies.both
   /// Whether it wants the best peers first, and bytes a second that it says it can send (docs/EXTENSIONS.md).
   var isRanked = false
   var bandwidth: UInt64?
@@ -70,5 +72,13 @@ struct Passkey: Hashable, Sendable {
     }
     guard count == 32 else { return nil }
     (high, low) = words
+  }
+}
+
+extension Passkey {
+  /// The key that these words are.
+  init(high: UInt64, low: UInt64) {
+    self.high = high
+    self.low = low
   }
 }

@@ -46,7 +46,8 @@ final class TrackerCore: Sendable {
       let wanted = min(announcement.wanted ?? configuration.usualWanted, configuration.maximumWanted)
       try table.announce(
         announcement.infoHash, announcement.peer,
-        SwarmAnnounce(isSeed: isSeed, event: announcement.event, wanted: wanted),
+        SwarmAnnounce(
+          isSeed: isSeed, event: announcement.event, wanted: wanted, families: announcement.families),
         now: now, random: random, into: &reply)
     } catch {
       switch error {
@@ -60,15 +61,23 @@ final class TrackerCore: Sendable {
     return nil
   }
 
+  /// Seconds until a client is to announce again, and until it may: soon where the table waits for a second announce.
+  func intervals(after reply: borrowing SwarmReply) -> (usual: Int, minimum: Int) {
+    let usual = reply.isProvisional ? min(configuration.interval, 60) : configuration.interval
+    return (usual, min(usual, configuration.minimumInterval ?? (usual + 1) / 2))
+  }
+
   /// The counts of a swarm. An open tracker knows every torrent: of most it knows that nobody is there.
   func scrape(_ infoHash: InfoHash) -> SwarmCounts { table.scrape(infoHash) ?? SwarmCounts(downloaders: 0) }
 
-  /// Forgets old peers in the next `shards` shards, never long under one lock.
+  /// Forgets old peers, a few in each of the next `shards` shards or more of them in a large table: eight calls a
+  /// second go through all within 16 seconds, no lock is held for more than a fraction of a millisecond.
   func sweep(shards: Int) {
     extensions.sweep(now: clock())
-    for _ in 0..<shards {
+    let budget = 512
+    for _ in 0..<max(shards, table.entries / (budget * 128)) {
       let shard = nextShard.add(1, ordering: .relaxed).oldValue % table.shardCount
-      while !table.sweep(shard: shard, budget: 4096, now: clock()) {}
+      _ = table.sweep(shard: shard, budget: budget, now: clock())
     }
   }
 }

@@ -18,6 +18,15 @@ enum TrackerRefusal: Error, Sendable, Equatable {
     }
   }
 
+  /// The same where there is little room, and no time to make a text: in UDP errors.
+  var shortReason: StaticString {
+    switch self {
+    case .tooManyTorrents: "tracker full"
+    case .notAllowed: "torrent not served here"
+    case .unknownPasskey: "passkey unknown"
+    }
+  }
+
   /// When asking again makes sense (BEP 31); `nil` where the usual interval is right.
   var retryIn: RetryIn? {
     switch self {

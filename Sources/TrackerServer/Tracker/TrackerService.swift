@@ -53,10 +53,9 @@ final class TrackerService: Sendable {
     {
       return failure(refusal.reason, retryIn: refusal.retryIn)
     }
-    let configuration = core.configuration
+    let intervals = core.intervals(after: reply)
     var answer = AnnounceReply(
-      interval: configuration.interval,
-      minimumInterval: configuration.minimumInterval ?? (configuration.interval + 1) / 2,
+      interval: intervals.usual, minimumInterval: intervals.minimum,
       seeds: reply.counts.seeds, leeches: reply.counts.leeches,
       peersV4: without(entries, reply.peersV4, isV6: false),
       peersV6: without(entries, reply.peersV6, isV6: true), externalAddress: request.remote.address)

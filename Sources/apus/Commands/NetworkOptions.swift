@@ -28,6 +28,7 @@ struct NetworkOptions: Sendable {
         help: "Download from peers only, not from the web servers that a torrent or magnet link names."),
       .flag(\.usesDHT, "--no-dht", sets: false, help: "Neither look for peers nor be found in the DHT."),
       .flag(\.noPeerExchange, "--no-pex", help: "Exchange no peers with peers."),
+      .flag(\.noHolePunching, "--no-holepunch", help: "Meet nobody through other peers, and help nobody to."),
       .flag(\.noTCP, "--no-tcp", help: "Reach and await peers over uTP only."),
       .flag(\.noUTP, "--no-utp", help: "Reach and await peers over TCP only."),
       .flag(\.noLocalDiscovery, "--no-lsd", help: "Seek no peers on the local network."),
@@ -41,6 +42,7 @@ struct NetworkOptions: Sendable {
   var usesDHT = true
   var dht = DHTEntry()
   var noPeerExchange = false
+  var noHolePunching = false
   var noLocalDiscovery = false
   var noTCP = false
   var noUTP = false
@@ -70,6 +72,7 @@ struct NetworkOptions: Sendable {
     configuration.webSeeds.isEnabled = usesWebSeeds
     configuration.dht = dht.configuration(listen: listen, isEnabled: usesDHT)
     configuration.peerExchange = !noPeerExchange
+    configuration.holePunching = !noHolePunching
     configuration.localDiscovery = !noLocalDiscovery
     configuration.usesTCP = !noTCP
     configuration.usesUTP = !noUTP

@@ -110,7 +110,9 @@ final class SimulatedPeer {
   func learn(_ peers: [Int]) { for peer in peers where !known.contains(peer) { known.append(peer) } }
 
   func connectMore() {
-    while connecting < Swarm.halfOpen, connectionCount + connecting < swarm.scenario.connections, !known.isEmpty {
+    while connecting < Swarm.halfOpen, connectionCount + connecting < swarm.scenario.connections,
+      !known.isEmpty
+    {
       // Who asked for the best takes them in their order.
       let other = known.remove(at: member.asksForBest ? 0 : swarm.random.number(below: known.count))
       guard other != number, !linked.contains(other), !banned.contains(other) else { continue }
