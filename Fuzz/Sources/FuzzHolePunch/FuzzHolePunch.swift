@@ -26,7 +26,8 @@ enum FuzzHolePunch {
         remote: message.endpoint, listening: message.endpoint, isUTP: false, takesPart: takesPart)
       switch HolePunching.introduce(asker, to: message.endpoint, target: target, isOurs: false) {
       case .success(let introduction):
-        precondition(takesPart && introduction.toAsker == message.endpoint && introduction.toTarget == asker.remote)
+        precondition(
+          takesPart && introduction.toAsker == message.endpoint && introduction.toTarget == asker.remote)
         precondition(!message.endpoint.address.isPrivate && message.endpoint.port != 0)
       case .failure(let refusal): precondition(refusal.fault != .noSelf && refusal.fault != .notConnected)
       }

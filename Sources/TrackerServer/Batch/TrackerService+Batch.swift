@@ -54,6 +54,10 @@ extension TrackerService {
         answer.results.append(.refused(refusal.reason))
         continue
       }
+      guard !reply.isProvisional else {
+        answer.results.append(.refused("this tracker is nearly full: announce again in a minute"))
+        continue
+      }
       if entry.event == .stopped {
         left.append(entry.infoHash)
       } else {
