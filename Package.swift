@@ -46,6 +46,7 @@ let package = Package(
     .library(name: "PeerProtocol", targets: ["PeerProtocol"]),
     .library(name: "TrackerProtocol", targets: ["TrackerProtocol"]),
     .library(name: "UTP", targets: ["UTP"]),
+    .library(name: "HTTPParsing", targets: ["HTTPParsing"]),
     .library(name: "MainlineDHT", targets: ["MainlineDHT"]),
     .library(name: "TrackerServer", targets: ["TrackerServer"]),
     .library(name: "Transfer", targets: ["Transfer"]),
@@ -56,6 +57,7 @@ let package = Package(
     library("COpenSSL", pkgConfig: "libcrypto", debian: "libssl-dev", brew: "openssl@3"),
     library("CLibuv", pkgConfig: "libuv", debian: "libuv1-dev", brew: "libuv"),
     library("CMicrohttpd", pkgConfig: "libmicrohttpd", debian: "libmicrohttpd-dev", brew: "libmicrohttpd"),
+    library("CZlib", pkgConfig: "zlib", debian: "zlib1g-dev", brew: "zlib"),
     library("CCurl", pkgConfig: "libcurl", debian: "libcurl4-openssl-dev", brew: "curl"),
     .target(name: "CSystem"),
     .target(name: "CLanes", dependencies: ["COpenSSL"]),
@@ -69,6 +71,7 @@ let package = Package(
     room("ArgumentParsing", ["Configuration"]),
     room("JSON"),
     room("Threads", ["CSystem"]),
+    room("Logging", ["CSystem", "Threads"]),
 
     // Formats and protocol cores: no sockets, no clocks.
     room("Metainfo", ["Bytes", "Digest", "Bencode", "Addresses", "CSystem", "Threads"]),
@@ -76,11 +79,12 @@ let package = Package(
     room("Encryption", ["Bytes", "Digest"]),
     room("TrackerProtocol", ["Bytes", "Digest", "Bencode", "Addresses"]),
     room("UTP", ["Bytes", "Addresses"]),
+    room("HTTPParsing", ["Bytes", "Addresses"]),
     room("MainlineDHT", ["Bytes", "Digest", "Bencode", "Addresses"]),
 
     // Machinery.
     room("EventLoop", ["CLibuv", "CSystem", "Addresses", "Bytes", "Threads"]),
-    room("HTTPServer", ["CMicrohttpd", "Addresses", "Bytes", "Threads"]),
+    room("HTTPServer", ["CMicrohttpd", "CZlib", "Addresses", "Bytes", "Threads"]),
     room("Transfer", ["CCurl", "EventLoop", "Addresses", "Bytes"]),
     room("PieceStorage", ["Bytes", "Digest", "Bencode", "Metainfo", "EventLoop", "CSystem", "Threads"]),
 
@@ -96,13 +100,19 @@ let package = Package(
     room(
       "TrackerServer",
       [
-        "Addresses", "Bytes", "Digest", "Bencode", "TrackerProtocol", "HTTPServer", "EventLoop", "CSystem",
-        "Threads", "JSON",
+        "Addresses", "Bytes", "Digest", "Bencode", "TrackerProtocol", "HTTPServer", "EventLoop",
+        "PeerProtocol",
+        "JSON",
+        "CSystem",
+        "Threads",
+        "Logging",
+        "HTTPParsing",
       ]),
     .executableTarget(
       name: "apus",
       dependencies: [
-        "ArgumentParsing", "BitTorrent", "Encryption", "TrackerServer", "Metainfo", "PieceStorage", "Bytes",
+        "ArgumentParsing", "Logging", "BitTorrent", "Encryption", "TrackerServer", "Metainfo", "PieceStorage",
+        "Bytes",
         "Digest",
         "Bencode", "EventLoop", "Transfer", "TrackerProtocol", "CSystem", "Addresses", "JSON", "Threads",
         "MainlineDHT",
@@ -118,6 +128,7 @@ let package = Package(
     tests("BencodeTests", ["Bencode", "Bytes", "TestSupport"]),
     tests("ArgumentParsingTests", ["ArgumentParsing"]),
     tests("ConfigurationTests", ["Configuration"]),
+    tests("LoggingTests", ["Logging"]),
     tests(
       "MetainfoTests", ["Addresses", "Metainfo", "Bencode", "Bytes", "Digest", "TestSupport"],
       exclude: ["Vectors"]),
@@ -126,13 +137,14 @@ let package = Package(
       "TrackerProtocolTests", ["Addresses", "TrackerProtocol", "Bencode", "Bytes", "Digest", "TestSupport"]),
     tests("EncryptionTests", ["Encryption", "Bytes", "Digest"]),
     tests("UTPTests", ["Addresses", "Bytes", "UTP"]),
+    tests("HTTPParsingTests", ["Addresses", "Bytes", "HTTPParsing"]),
     tests("MainlineDHTTests", ["Addresses", "MainlineDHT", "Bencode", "Bytes", "Digest"]),
     tests("EventLoopTests", ["Addresses", "EventLoop"]),
     tests("TransferTests", ["Addresses", "Transfer", "EventLoop", "HTTPServer", "Threads"]),
     tests(
       "TrackerServerTests",
       [
-        "Addresses", "TrackerServer", "TrackerProtocol", "HTTPServer", "Bencode", "Bytes", "Digest",
+        "Addresses", "TrackerServer", "TrackerProtocol", "HTTPServer", "Bencode", "Bytes", "CZlib", "Digest",
         "TestSupport", "EventLoop", "Threads", "JSON",
       ]),
     tests(

@@ -51,7 +51,8 @@ struct HolePunchingTests {
     try torrent.writeContent(in: source)
     let target = try stage.folder.folder("target")
     func start(
-      _ kind: ClientKind, _ command: String, _ folder: String, _ address: String, _ place: TranslatedNetwork.Place
+      _ kind: ClientKind, _ command: String, _ folder: String, _ address: String,
+      _ place: TranslatedNetwork.Place
     ) throws -> ChildProcess {
       let isRelay = place == .outside
       let peers = isRelay ? [] : ["--peer", "10.66.0.1:7000"]
@@ -64,7 +65,8 @@ struct HolePunchingTests {
       return try network.start(
         ApusClient.executable,
         [command, path, "--dir", folder, "--listen", address, "--json", "--no-lsd", "--no-dht"] + peers + more
-          + (isRelay ? ["--limit-down", "1K", "--limit-up", "1K"] : place == .first ? ["--no-pex"] : []), at: place)
+          + (isRelay ? ["--limit-down", "1K", "--limit-up", "1K"] : place == .first ? ["--no-pex"] : []),
+        at: place)
     }
     _ = try start(cast.relay, "download", try stage.folder.folder("relay"), "10.66.0.1:7000", .outside)
     _ = try start(cast.seed, "seed", source, "192.168.1.2:7001", .first)

@@ -49,6 +49,7 @@ extension TorrentSeat {
     fetch.swarm = swarm
     swarm.start(on: loop)
     context.announceLocally(fetch.magnet.infoHashes)
+    joinDHT(isSeed: false, on: loop)
     PeerNames.resolve(fetch.magnet.peers, on: loop) { loop, endpoints in
       me.value(on: loop).fetch?.swarm?.learn(endpoints, from: .user, isV2Only: false, on: loop)
     }
@@ -103,7 +104,10 @@ extension TorrentSeat {
     guard fetch.registry.insert(Confined(self, on: loop), under: unknown) else {
       return fail("\(info.name) is in this session already", on: loop)
     }
-    if info.isPrivate { context.endLocalAnnounces(outline.infoHashes) }
+    if info.isPrivate {
+      context.endLocalAnnounces(outline.infoHashes)
+      leaveDHT()
+    }
     past?.book.settle(info, knownBy: fetch.magnet.infoHashes, now: loop.now)
     for announcer in past?.announcers ?? [] { announcer.isV2Only = announcer.infoHash != info.infoHash }
     source = SeatSource(options)

@@ -82,6 +82,7 @@ final class LoopContext: DeferredWork {
     alarms = AlarmWheel(now: loop.now)
     var options = HTTPClientOptions()
     options.source = configuration.source
+    options.certificates = configuration.certificates
     http = HTTPClient(on: loop, options: options)
     batches = BatchAnnouncer(peerID: peerID, http: http, gate: gate)
     received = ReceiveBuffer(capacity: Self.receiveSize)

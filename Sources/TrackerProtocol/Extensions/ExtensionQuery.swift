@@ -50,8 +50,8 @@ public struct ExtensionQuery: Sendable, Equatable {
     for parameter in query.parameters where parameter.key.hasPrefix("x_") {
       let value = parameter.value
       switch parameter.key {
-      case "x_rank": isRanked = query.number(value) == 1
-      case "x_bw": bandwidth = query.number(value)
+      case "x_rank": isRanked = QueryBytes.number(bytes.rawBytes, value) == 1
+      case "x_bw": bandwidth = QueryBytes.number(bytes.rawBytes, value)
       case "x_name": name = query.text(value).flatMap(Self.name)
       case "x_have": have = query.decoded(value).flatMap { PieceSet($0) }
       case "x_bits": have = query.decoded(value).flatMap { PieceSet(bitmap: $0) }

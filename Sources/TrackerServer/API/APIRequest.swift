@@ -18,22 +18,13 @@ struct APIRequest {
       parameters[name] = Self.decoded(part[equals...].dropFirst())
     }
     self.parameters = parameters
-    isAdmin = Self.isAdmin(request.headers["Authorization"], token)
+    isAdmin = AdminToken.isIn(request, token)
   }
 
   /// A whole number within bounds; `usual` if there is none, `nil` if it is something else.
   func number(_ name: String, in bounds: ClosedRange<Int>, usual: Int) -> Int? {
     guard let text = parameters[name] else { return usual }
     return Int(text).flatMap { bounds.contains($0) ? $0 : nil }
-  }
-
-  /// Compares in a time that does not tell how much of it was right.
-  private static func isAdmin(_ header: String?, _ token: String?) -> Bool {
-    guard let token, !token.isEmpty, let header, header.hasPrefix("Bearer ") else { return false }
-    let (given, right) = (Array(header.utf8.dropFirst(7)), Array(token.utf8))
-    var difference = given.count ^ right.count
-    for index in right.indices { difference |= Int(right[index] ^ (index < given.count ? given[index] : 0)) }
-    return difference == 0
   }
 
   private static func decoded(_ text: ArraySlice<UInt8>) -> String {

@@ -17,6 +17,8 @@ struct APIRoute: Sendable {
   var summary: String
   var parameters: [Parameter] = []
   var needsToken = false
+  /// Whether it tells which torrents there are.
+  var listsTorrents: Bool { path.hasPrefix("/api/torrents") }
   /// What kind of text the answer is.
   var contentType = "application/json"
   /// The form of a JSON answer.

@@ -17,7 +17,9 @@ extension TrackerService {
         ? Self.problem(404, "there is no such path; /api/openapi.json lists them")
         : Self.problem(405, "only \(routes.map(\.method).joined(separator: ", ")) is understood")
     }
-    guard !route.needsToken || asked.isAdmin else {
+    // What the pages do not list is not listed here either.
+    let isOpen = !route.needsToken && (core.configuration.pages.listsTorrents || !route.listsTorrents)
+    guard isOpen || asked.isAdmin else {
       var response = Self.problem(401, "this needs the administrator's token")
       response.headers.append(("WWW-Authenticate", "Bearer"))
       return response

@@ -75,6 +75,12 @@ extension TrackerService {
       contentType: "text/plain"),
     APIRoute(
       path: "/scrape", summary: "Counts of some torrents (BEP 48), bencoded.", contentType: "text/plain"),
+    APIRoute(
+      method: "POST", path: "/api/admin/reload", summary: "Reads the lists of who may announce what again.",
+      needsToken: true),
+    APIRoute(path: "/health", summary: "Whether the tracker is well."),
+    APIRoute(
+      path: "/metrics", summary: "Figures for Prometheus.", contentType: "text/plain"),
     APIRoute(path: "/stats", summary: "What the tracker holds and has done."),
     APIRoute(path: "/", summary: "A page for people.", contentType: "text/html"),
   ]

@@ -11,7 +11,10 @@ extension TrackerService {
   private static let peersPerBatch = 50_000
 
   /// Answers a batch, bencoded or as JSON, in the form that it came in.
-  func batch(_ request: HTTPRequest, passkey: Passkey? = nil) -> HTTPResponse {
+  func batch(_ request: HTTPRequest, _ passkey: Passkey?) -> HTTPResponse {
+    guard let client = core.configuration.proxies.client(of: request) else {
+      return failure(ProxyRules.missing, status: 400)
+    }
     let isJSON = request.body.first { $0 > 32 } == UInt8(ascii: "{")
     let batch: BatchRequest
     do {
@@ -22,7 +25,7 @@ extension TrackerService {
       guard isJSON else { return failure(error.description) }
       return HTTPResponse(json: ["error": .string(error.description)], status: 400)
     }
-    let reply = answer(batch, from: request.remote.address, passkey: passkey)
+    let reply = answer(batch, from: client, passkey: passkey)
     if isJSON { return HTTPResponse(json: reply.json(batch)) }
     return HTTPResponse(contentType: "text/plain", body: reply.encoded())
   }
