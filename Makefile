@@ -71,6 +71,7 @@ simulate: ## run 1,000 peers, then SEEDS=1000 seeds of PEERS=50 for MINUTES=60 a
 	@Simulation/.build/release/simulate --peers 1000 --only "$(ONLY)"
 	@Simulation/.build/release/simulate --peers $(PEERS) --seeds $(SEEDS) --only "$(ONLY)" \
 	  --minutes $(MINUTES)
+	@test -n "$(ONLY)" || Simulation/.build/release/simulate --peers 200 --seeds 12 --only tracker
 	@Simulation/.build/release/simulate-dht
 
 crash-test: setup ## kill a downloader N=25 times, until the download is done

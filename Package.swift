@@ -59,6 +59,7 @@ let package = Package(
     library("CLibuv", pkgConfig: "libuv", debian: "libuv1-dev", brew: "libuv"),
     library("CMicrohttpd", pkgConfig: "libmicrohttpd", debian: "libmicrohttpd-dev", brew: "libmicrohttpd"),
     library("CCurl", pkgConfig: "libcurl", debian: "libcurl4-openssl-dev", brew: "curl"),
+    library("CZlib", pkgConfig: "zlib", debian: "zlib1g-dev", brew: "zlib"),
     library("CMiniupnpc", pkgConfig: "miniupnpc", debian: "libminiupnpc-dev", brew: "miniupnpc"),
     .systemLibrary(name: "CNATPMP", providers: [.apt(["libnatpmp-dev"]), .brew(["libnatpmp"])]),
     .target(name: "CSystem"),
@@ -153,7 +154,7 @@ let package = Package(
       "TrackerServerTests",
       [
         "Addresses", "TrackerServer", "TrackerProtocol", "HTTPServer", "Bencode", "Bytes", "CZlib", "Digest",
-        "TestSupport", "EventLoop", "Threads",
+        "TestSupport", "EventLoop", "Threads", "JSON",
       ]),
     tests(
       "PieceStorageTests",
@@ -164,7 +165,7 @@ let package = Package(
         "Addresses", "BitTorrent", "Encryption", "TrackerServer", "PeerProtocol", "TrackerProtocol",
         "PieceStorage",
         "Metainfo", "Bencode", "Bytes", "Digest",
-        "EventLoop", "MainlineDHT", "TestSupport",
+        "EventLoop", "MainlineDHT", "HTTPServer", "TestSupport",
         "Blocklist", "PortMapping",
       ]),
     tests(

@@ -20,6 +20,7 @@ let targets = [
   "FuzzMetainfo",
   "FuzzPeerExchange",
   "FuzzPeerWire",
+  "FuzzTrackerExtensions",
   "FuzzTrackerQuery",
   "FuzzTrackerReply",
   "FuzzTrackerSnapshot",

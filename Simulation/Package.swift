@@ -33,8 +33,10 @@ let package = Package(
     .target(
       name: "MainlineDHT", dependencies: ["Bytes", "Digest", "Bencode", "Addresses"], swiftSettings: strict),
     .target(name: "BitTorrent", dependencies: ["Bytes", "EventLoop"], swiftSettings: strict),
+    .target(name: "TrackerServer", dependencies: ["Addresses", "Digest"], swiftSettings: strict),
     .executableTarget(
-      name: "simulate", dependencies: ["Bytes", "EventLoop", "BitTorrent"],
+      name: "simulate",
+      dependencies: ["Addresses", "Bytes", "Digest", "EventLoop", "BitTorrent", "TrackerServer"],
       swiftSettings: plain),
     .executableTarget(
       name: "simulate-dht", dependencies: ["Bytes", "Digest", "Addresses", "MainlineDHT"],

@@ -147,6 +147,14 @@ static inline struct MHD_Response *apus_mhd_response(const uint8_t *bytes, size_
   return MHD_create_response_from_buffer(count, (void *)bytes, MHD_RESPMEM_MUST_COPY);
 }
 
+/// A response whose body comes from `read`, which returns how many bytes it gave, or `apus_mhd_end`.
+static inline struct MHD_Response *apus_mhd_stream(
+    void *context, MHD_ContentReaderCallback read, MHD_ContentReaderFreeCallback release) {
+  return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 64 << 10, read, context, release);
+}
+
+static const ssize_t apus_mhd_end = MHD_CONTENT_READER_END_OF_STREAM;
+
 static inline int apus_mhd_errno(void) { return errno; }
 
 static inline uint16_t apus_mhd_port(struct MHD_Daemon *daemon) {

@@ -27,6 +27,9 @@ public struct HTTPResponse: Sendable {
   public var headers: [(name: String, value: String)]
   /// The body; left out for `HEAD`.
   public var body: [UInt8]
+  /// Gives the body in parts instead, `nil` at its end: for answers that are too large to be held. Called by a
+  /// thread of the server each time that the client has taken what came before; not empty.
+  public var stream: (@Sendable () -> [UInt8]?)?
 
   /// An answer.
   public init(

@@ -31,7 +31,7 @@ final class ServerContext: Sendable {
       remote: Endpoint(compact: compact.rawBytes, at: 0, isV6: size == 18), headers: headers,
       body: exchange.body)
     let answer = handler(request)
-    guard let response = unsafe apus_mhd_response(answer.body, answer.body.count) else { return apus_mhd_no }
+    guard let response = unsafe Self.response(answer) else { return apus_mhd_no }
     unsafe MHD_add_response_header(response, "Content-Type", answer.contentType)
     for header in answer.headers { unsafe MHD_add_response_header(response, header.name, header.value) }
     let queued = unsafe MHD_queue_response(connection, UInt32(answer.status), response)
@@ -48,6 +48,45 @@ final class ServerContext: Sendable {
       used = max(0, count)
     }
     return count < 0 ? nil : String(decoding: text, as: UTF8.self)
+  }
+
+  private static func response(_ answer: HTTPResponse) -> OpaquePointer? {
+    guard let stream = answer.stream else { return unsafe apus_mhd_response(answer.body, answer.body.count) }
+    let source = unsafe Unmanaged.passRetained(BodyStream(stream)).toOpaque()
+    let response = unsafe apus_mhd_stream(
+      source,
+      { source, _, buffer, limit in
+        guard let source = unsafe source, let buffer = unsafe buffer else { return apus_mhd_end }
+        let stream = unsafe Unmanaged<BodyStream>.fromOpaque(source).takeUnretainedValue()
+        return unsafe stream.read(UnsafeMutableRawBufferPointer(start: buffer, count: limit))
+      },
+      { source in
+        if let source = unsafe source { unsafe Unmanaged<BodyStream>.fromOpaque(source).release() }
+      })
+    // The library takes the source over only with a response.
+    if unsafe response == nil { unsafe Unmanaged<BodyStream>.fromOpaque(source).release() }
+    return unsafe response
+  }
+}
+
+/// A body that is sent in parts. Used by one thread at a time.
+private final class BodyStream {
+  private let next: @Sendable () -> [UInt8]?
+  private var part: [UInt8] = []
+  private var sent = 0
+
+  init(_ next: @escaping @Sendable () -> [UInt8]?) { self.next = next }
+
+  /// Fills some of `buffer`; how much, or that this was all.
+  func read(_ buffer: UnsafeMutableRawBufferPointer) -> Int {
+    if sent == part.count {
+      guard let more = next(), !more.isEmpty else { return apus_mhd_end }
+      (part, sent) = (more, 0)
+    }
+    let count = min(buffer.count, part.count - sent)
+    unsafe buffer.copyBytes(from: part[sent..<sent + count])
+    sent += count
+    return count
   }
 }
 

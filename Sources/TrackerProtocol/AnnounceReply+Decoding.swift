@@ -24,6 +24,7 @@ extension AnnounceReply {
     leeches = (root["incomplete"]?.integer).map { Int(clamping: max(0, $0)) }
     trackerID = root["tracker id"]?.string
     warning = root["warning message"]?.text
+    if let offered = root["x"], offered.isDictionary { extensions = ReplyExtensions(offered) }
     if let address = root["external ip"]?.string, address.count == 4 || address.count == 16 {
       externalAddress = IPAddress(address.rawBytes, at: 0, isV6: address.count == 16)
     }

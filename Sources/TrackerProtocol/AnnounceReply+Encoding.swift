@@ -27,6 +27,7 @@ extension AnnounceReply {
     if let trackerID { Self.append("tracker id", trackerID, to: &bytes) }
     if let warning { Self.append("warning message", [UInt8](warning.utf8), to: &bytes) }
     bytes.append(UInt8(ascii: "e"))
+    extensions?.append(to: &bytes)
     return bytes
   }
 

@@ -21,6 +21,8 @@ public struct AnnounceReply: Sendable, Equatable {
   public var trackerID: [UInt8]?
   /// Something that the user should read; the announce counts nevertheless.
   public var warning: String?
+  /// What it offers beyond the BEPs, if it was asked with `x_` keys.
+  public var extensions: ReplyExtensions?
 
   /// A reply; peers come later or never.
   public init(

@@ -63,6 +63,22 @@ public final class HTTPClient {
     get(url, limits: limits, on: loop, receiver: CompletionReceiver(then))
   }
 
+  /// Posts `body` to `url`; see `get`.
+  @discardableResult
+  public func post(
+    _ url: String, body: [UInt8], limits: HTTPLimits = HTTPLimits(), on loop: isolated Loop,
+    then: @escaping HTTPCompletion
+  ) -> Transfer {
+    guard let transfer = Transfer(limits, client: self, receiver: CompletionReceiver(then)) else {
+      fatalError("out of memory")
+    }
+    transfer.configure(url, options)
+    transfer.limit()
+    transfer.post(body)
+    start(transfer, on: loop)
+    return transfer
+  }
+
   /// Gets `url`; `receiver`, held until then, is told once, later, on the loop, how it ended, unless
   /// the transfer is cancelled.
   @discardableResult

@@ -52,6 +52,17 @@ extension Transfer {
     set(CURLOPT_TIMEOUT_MS, max(1, Int(limits.timeout * 1000)))
   }
 
+  /// Sends a body.
+  func post(_ body: [UInt8]) {
+    set(CURLOPT_POST, 1)
+    // The size first: libcurl copies as much.
+    set(CURLOPT_POSTFIELDSIZE, body.count)
+    _ = unsafe body.withUnsafeBytes { bytes in
+      unsafe apus_curl_set_pointer(
+        easy, CURLOPT_COPYPOSTFIELDS, UnsafeMutableRawPointer(mutating: bytes.baseAddress))
+    }
+  }
+
   /// What holds for a range that is handed on as it comes.
   func configure(_ range: Range<Int64>, _ limits: HTTPStreamLimits) {
     set(CURLOPT_RANGE, "\(range.lowerBound)-\(range.upperBound - 1)")

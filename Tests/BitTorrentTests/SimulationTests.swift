@@ -70,4 +70,26 @@ import Testing
     let report = run(.liars(24))
     #expect(report.mean <= 1.05 && report.slowest <= 1.2, "\(report)")
   }
+
+  /// Seconds from joining to completion: the mean of a few runs of a swarm of seeds that is there, most of them with
+  /// slow links, which others join one after the other.
+  private func settled(isRanked: Bool, forgers: Int) -> Double {
+    var sum = 0.0
+    for seed in 1...4 as ClosedRange<UInt64> {
+      var scenario = Scenario.settled(100, isRanked: isRanked, forgers: forgers)
+      scenario.announced = 10
+      scenario.connections = 10
+      scenario.pieces = 40
+      let report = run(scenario, seed: seed)
+      sum += report.mean * report.bound / 4
+    }
+    return sum
+  }
+
+  @Test func `a tracker that ranks is better than chance, even where a tenth of all seeds forge`() {
+    let (random, ranked) = (settled(isRanked: false, forgers: 0), settled(isRanked: true, forgers: 0))
+    #expect(ranked < 0.95 * random, "\(ranked) \(random)")
+    let (plagued, forged) = (settled(isRanked: false, forgers: 10), settled(isRanked: true, forgers: 10))
+    #expect(forged < plagued, "\(forged) \(plagued)")
+  }
 }

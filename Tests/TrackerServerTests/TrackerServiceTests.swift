@@ -13,8 +13,11 @@ final class TestTracker: Sendable {
   private let seconds = Atomic<UInt32>(1000)
   let service: TrackerService
 
-  init(interval: Int = 1800, limits: (inout SwarmLimits) -> Void = { _ in }) {
+  init(
+    interval: Int = 1800, adminToken: String? = nil, limits: (inout SwarmLimits) -> Void = { _ in }
+  ) {
     var configuration = TrackerConfiguration(listen: [], interval: interval)
+    configuration.adminToken = adminToken
     limits(&configuration.limits)
     let box = Box()
     service = TrackerService(
@@ -181,7 +184,7 @@ struct TrackerServiceTests {
     let wrong = TestTracker().get("/nothing")
     #expect(wrong.status == 404)
     #expect(String(decoding: wrong.body, as: UTF8.self).contains("8:retry in5:never"))
-    #expect(TestTracker().get("/announce", method: "POST").status == 405)
+    #expect(TestTracker().get("/announce", method: "PUT").status == 405)
     let full = TestTracker { $0.torrents = 0 }
     let first = try full.announce("203.0.113.1")
     #expect(first.peers == [], "who comes once is sent away politely")

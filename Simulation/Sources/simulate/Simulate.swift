@@ -42,7 +42,9 @@ enum Simulate {
     ]
     print("| " + columns.joined(separator: " | ") + " |")
     print("|" + String(repeating: "---|", count: columns.count))
-    let scenarios = Scenario.all(peers).filter { only.isEmpty || $0.name.contains(only) }
+    // Those of trackers are of another size: only where they are asked for.
+    let all = only.hasPrefix("tracker") ? Scenario.trackers(peers) : Scenario.all(peers)
+    let scenarios = all.filter { only.isEmpty || $0.name.contains(only) }
     let minutes = numbers["--minutes"] ?? 0
     let share = minutes > 0 ? Duration.seconds(minutes * 60) / scenarios.count : .seconds(1_000_000)
     for var scenario in scenarios {

@@ -53,6 +53,8 @@ final class AnnounceGate {
     var heard: Instant
     var tokens: Double
     var refilled: Instant
+    /// Nobody waits: what goes there goes together.
+    var isOpen = false
     var waiting = Row()
     /// Those that say goodbye go first and do not wait for tokens.
     var leaving = Row()
@@ -66,15 +68,15 @@ final class AnnounceGate {
     /// The next that may begin; those that were given up are dropped on the way.
     func next(_ limits: Limits) -> Ticket? {
       while let ticket = leaving.next {
-        guard ticket.start == nil || running < limits.concurrent else { return nil }
+        guard ticket.start == nil || isOpen || running < limits.concurrent else { return nil }
         leaving.dropNext()
         if ticket.start != nil { return ticket }
       }
       while let ticket = waiting.next {
-        guard ticket.start == nil || running < limits.concurrent && tokens >= 1 else { return nil }
+        guard ticket.start == nil || isOpen || running < limits.concurrent && tokens >= 1 else { return nil }
         waiting.dropNext()
         guard ticket.start != nil else { continue }
-        tokens -= 1
+        if !isOpen { tokens -= 1 }
         return ticket
       }
       return nil
@@ -83,6 +85,8 @@ final class AnnounceGate {
 
   let limits: Limits
   private var lanes: [Substring: Lane] = [:]
+  /// Hosts for which nobody waits.
+  private var opened: Set<Substring> = []
   /// Announces that wait.
   private(set) var waiting = 0
   /// Announces under way, and the most that ever were.
@@ -109,6 +113,7 @@ final class AnnounceGate {
   /// See `enter` above; the ticket is a new one.
   func enter(_ ticket: Ticket, isLast: Bool, on loop: isolated Loop) {
     let lane = lanes[ticket.host] ?? Lane(tokens: limits.burst, now: loop.now)
+    lane.isOpen = opened.contains(ticket.host)
     lanes[ticket.host] = lane
     if isLast { lane.leaving.append(ticket) } else { lane.waiting.append(ticket) }
     waiting += 1
@@ -133,6 +138,20 @@ final class AnnounceGate {
       // It keeps its place in the row and is passed over there.
       waiting -= 1
     }
+  }
+
+  /// From now on nobody waits for the host of `url`: announces to it are put together elsewhere.
+  func open(_ url: String, on loop: isolated Loop) {
+    let host = Self.host(of: url)
+    guard opened.count < 1000, opened.insert(host).inserted else { return }
+    lanes[host]?.isOpen = true
+    advance(host, on: loop)
+  }
+
+  /// Announces to the host of `url` wait for their turn again.
+  func close(_ url: String) {
+    opened.remove(Self.host(of: url))
+    lanes[Self.host(of: url)]?.isOpen = false
   }
 
   /// Lets those go on whose time has come. Called twice a second while some wait.

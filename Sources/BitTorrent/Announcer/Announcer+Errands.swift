@@ -8,8 +8,8 @@ import Transfer
 
 extension Announcer {
   /// The largest reply that is read: 200 peers need 4 KiB; the dictionary form of many more this.
-  private static let replyLimit = 1 << 20
-  private static let patience = 20.0
+  static let replyLimit = 1 << 20
+  static let patience = 20.0
 
   /// One announce under way: a question over each family of addresses, of which one answer is enough.
   final class Errand {
@@ -18,7 +18,7 @@ extension Announcer {
     let ticket: AnnounceGate.Ticket
     /// Whether it has left the gate.
     var isSent = false
-    var transfers: [Transfer] = []
+    var transfers: [BatchableTransfer] = []
     var datagrams: UInt64?
     var hasReplied = false
     /// Answers over HTTP that have not come.
@@ -77,6 +77,7 @@ extension Announcer {
     let ways = context.ways(to: url, over: families)
     let (me, number) = (Confined(self, on: loop), errand.serial)
     errand.open = ways.count
+    let query = extensionQuery(index, errand.event, url, on: loop)
     for way in ways {
       var limits = HTTPLimits(maximumBytes: Self.replyLimit, timeout: Self.patience)
       var request = request
@@ -84,8 +85,7 @@ extension Announcer {
         limits.family = family == .v4 ? .v4 : .v6
         request.port = family == .v4 ? context.publicPorts.port(for: way.port) : way.port
       }
-      let transfer = context.http.get(request.url(on: url), limits: limits, on: loop) { loop, result in
-        let reply = TrackerRefusal.read(result) { bytes throws(TrackerFault) in try AnnounceReply(bytes) }
+      let transfer = transfer(request, query, to: url, over: way, limits: limits, on: loop) { loop, reply in
         me.value(on: loop).got(index, number, way.family ?? [], reply, on: loop)
       }
       errand.transfers.append(transfer)
@@ -134,7 +134,7 @@ extension Announcer {
   /// The announce has ended or is given up.
   func end(_ index: TrackerList.Index, on loop: isolated Loop) {
     guard let errand = errands.removeValue(forKey: index) else { return }
-    for transfer in errand.transfers { transfer.cancel(on: loop) }
+    for transfer in errand.transfers { transfer.cancel(context, on: loop) }
     if let ticket = errand.datagrams { context.udpTrackers?.cancel(ticket) }
     context.gate.leave(errand.ticket, on: loop)
   }
@@ -154,6 +154,7 @@ extension Announcer {
       errand.hasReplied = true
       list.noted(index, answersOver: family)
       // Who leaves waits until every family has heard it.
+      if errand.event != .stopped { heardExtensions(index, reply.extensions, on: loop) }
       if isFirst, errand.event != .stopped {
         list.succeeded(index, reply, now: seconds(loop))
         owner.trackerMessage = reply.warning.map { "\(tracker): \($0)" }
@@ -174,6 +175,7 @@ extension Announcer {
   private func ended(_ index: TrackerList.Index, _ errand: Errand, on loop: isolated Loop) {
     errands[index] = nil
     if !errand.hasReplied {
+      reports.failed(index)
       let refusal = errand.refusal ?? TrackerRefusal(.unanswered)
       list.failed(index, refusal.reason, retryIn: refusal.retryIn, now: seconds(loop), using: &random)
       // Where another one serves, nobody needs to know.
@@ -187,7 +189,7 @@ extension Announcer {
   }
 
   /// Peers that a tracker named, and our own address as it sees it (BEP 24).
-  private func learn(_ reply: AnnounceReply, from tracker: String, on loop: isolated Loop) {
+  func learn(_ reply: AnnounceReply, from tracker: String, on loop: isolated Loop) {
     var peers = reply.peers
     if let own = reply.externalAddress {
       if context.externals.vote(own, fromTracker: AnnounceGate.host(of: tracker)) {

@@ -13,10 +13,20 @@ protocol AnnouncerOwner: AnyObject {
   var trackerMessage: String? { get set }
   /// Peers that the tracker named.
   func learn(_ endpoints: [Endpoint], from source: PeerBook.Source, isV2Only: Bool, on loop: isolated Loop)
+  /// All pieces that are here; `nil` if that is not known.
+  var heldPieces: PieceSet? { get }
+  /// Peers that have pieces that were looked for.
+  func learnHolders(_ endpoints: [Endpoint], isV2Only: Bool, on loop: isolated Loop)
   /// An announce has failed: another one is due some time.
   func announceFailed(on loop: isolated Loop)
   /// Every `stopped` is through.
   func announcerStopped(on loop: isolated Loop)
+}
+
+extension AnnouncerOwner {
+  func learnHolders(_ endpoints: [Endpoint], isV2Only: Bool, on loop: isolated Loop) {
+    learn(endpoints, from: .tracker, isV2Only: isV2Only, on: loop)
+  }
 }
 
 /// The figures of an announce (BEP 3).
@@ -32,7 +42,7 @@ struct AnnounceFacts {
 /// UDP, over each family of addresses. Confined to the torrent's loop. A hybrid torrent has two, one for each
 /// swarm (BEP 52).
 ///
-/// Files: +Errands (one announce, from the gate to its outcome).
+/// Files: +Errands (one announce, from the gate to its outcome), TrackerExtensions/Announcer+Extensions.
 final class Announcer {
   let infoHash: InfoHash
   var isV2Only: Bool
@@ -46,6 +56,10 @@ final class Announcer {
   /// Announces under way.
   var errands: [TrackerList.Index: Errand] = [:]
   var serial: UInt64 = 0
+  /// What trackers know of our pieces, those that are looked for, and an announce about that.
+  var reports = PieceReports()
+  var need: [Int] = []
+  var pieceErrand: PieceErrand?
   var random = SystemRandomNumberGenerator()
 
   init(
@@ -62,7 +76,7 @@ final class Announcer {
   /// Whether nothing is under way or owed but what trackers that are silent are asked: what is left can wait
   /// for `deadline`.
   var isQuiet: Bool {
-    !isWaitingToStop && !list.owesCompletion
+    !isWaitingToStop && !list.owesCompletion && pieceErrand == nil
       && errands.allSatisfy { $0.value.hasReplied || list.trackers[$0.key].isOverdue }
   }
 
@@ -87,6 +101,7 @@ final class Announcer {
       list.waits(index, now: seconds(loop))
     }
     carryOut(list.next(now: seconds(loop)), on: loop)
+    speakOfPieces(on: loop)
   }
 
   func completed(on loop: isolated Loop) {
@@ -130,6 +145,7 @@ final class Announcer {
 
   /// Tells the trackers that we leave; `isStopped` becomes true once that is through.
   func stop(on loop: isolated Loop) {
+    endPieces(on: loop)
     isWaitingToStop = list.owesCompletion
     guard !isWaitingToStop else { return }
     // Who was not even asked yet does not know us and needs no goodbye.
@@ -145,6 +161,7 @@ final class Announcer {
 
   /// Gives up whatever is under way.
   func close(on loop: isolated Loop) {
+    endPieces(on: loop)
     for index in Array(errands.keys) { end(index, on: loop) }
   }
 

@@ -5,6 +5,7 @@ import EventLoop
 import Metainfo
 import PeerProtocol
 import PieceStorage
+import TrackerProtocol
 
 /// A torrent of which only the info-hash is known: finds peers of its swarm and has them give the info
 /// dictionary (BEP 9). Ends when that is here; peers and trackers then go on to the torrent. Confined to the
@@ -39,6 +40,7 @@ final class MetadataSwarm: AnnouncerOwner {
   var random = SystemRandomNumberGenerator()
   var trackerMessage: String?
   var counters = TorrentCounters()
+  var heldPieces: PieceSet? { nil }
   private(set) var isOver = false
   private var timer: LoopTimer?
   private var lastSecond: Instant

@@ -11,6 +11,8 @@ struct PeerBook {
   /// Where an address was learnt.
   enum Source: Equatable {
     case tracker, user, incoming, exchange, local, dht
+    /// From a tracker, as one that has what nobody near has.
+    case holder
   }
 
   private struct Entry {
@@ -36,7 +38,7 @@ struct PeerBook {
     var hasVaried = false
 
     var greeting: Bool? { isEncrypted ?? (prefersEncryption ? true : nil) }
-    var rank: Int { failures * 2 + (source == .user ? 0 : 1) }
+    var rank: Int { failures * 2 + (source == .user || source == .holder ? 0 : 1) }
   }
 
   /// Whom to connect to, and with which info-hash to greet.
@@ -80,6 +82,7 @@ struct PeerBook {
     if var known = entries[endpoint] {
       // A fresh word of a peer that could not be reached is worth one early try, not many.
       if known.isV2Only, !isV2Only { known.isV2Only = false }
+      if source == .holder, known.source != .user { known.source = .holder }
       entries[endpoint] = known
       return
     }

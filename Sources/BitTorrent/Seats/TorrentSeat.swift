@@ -3,6 +3,7 @@ import Digest
 import EventLoop
 import Metainfo
 import PeerProtocol
+import TrackerProtocol
 
 /// A torrent's place in a session, from its addition to its removal. Confined to one loop.
 ///
@@ -80,6 +81,11 @@ final class TorrentSeat: AnnouncerOwner {
       uploaded: UInt64(past?.counters.uploaded ?? 0), downloaded: UInt64(past?.counters.downloaded ?? 0),
       left: fetch == nil || wasComplete ? 0 : 16 << 10,
       wanted: min(200, context.configuration.peersPerTorrent))
+  }
+
+  var heldPieces: PieceSet? {
+    guard fetch == nil || wasComplete else { return nil }
+    return outline.piecesHave > 0 ? PieceSet([0..<Int(outline.piecesHave)]) : .all
   }
 
   var trackerMessage: String? {

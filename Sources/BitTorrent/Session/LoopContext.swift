@@ -28,8 +28,9 @@ final class LoopContext: DeferredWork {
   private var starving = TurnQueue<PeerConnection>()
   /// How many of them may try again at the end of this wake-up.
   private var freed = 0
-  /// Spreads announces out.
+  /// Spreads announces out, and puts those together that a tracker takes as one.
   let gate: AnnounceGate
+  let batches: BatchAnnouncer
   /// What we call ourselves, and the port that we are at, for trackers and peers; 0 if at none.
   let peerID: PeerID
   let listeningPort: UInt16
@@ -95,6 +96,7 @@ final class LoopContext: DeferredWork {
     options.binding = shared.binding
     options.streamsTo = { [filter] address in !filter.blocks(address) }
     http = HTTPClient(on: loop, options: options)
+    batches = BatchAnnouncer(peerID: peerID, http: http, gate: gate)
     received = ReceiveBuffer(capacity: Self.receiveSize)
     openFiles = OpenFiles(limit: configuration.openFiles)
     pieces = shared.pieces
@@ -241,6 +243,7 @@ final class LoopContext: DeferredWork {
     ticker?.close()
     ticker = nil
     limits.close()
+    batches.close(on: loop)
     http.close(on: loop)
   }
 

@@ -76,6 +76,14 @@ public struct SessionConfiguration: Sendable {
   public var usesTCP = true
   /// Whether peers are reached, and awaited, over uTP (BEP 29).
   public var usesUTP = true
+  /// Whether HTTP trackers are told and asked more than the BEPs have (docs/EXTENSIONS.md). Those that do not know
+  /// it pass it over.
+  public var trackerExtensions = true
+  /// Bytes a second that trackers are told we can send, and a name for us; `nil` says nothing. Only with
+  /// `trackerExtensions`.
+  public var announcedBandwidth: UInt64?
+  /// See `announcedBandwidth`.
+  public var announcedName: String?
   /// What peers are told that this is (BEP 10 `v`).
   public var clientName = "Apus 0.1.0"
   /// The start of the peer id (BEP 20).
@@ -83,6 +91,8 @@ public struct SessionConfiguration: Sendable {
 
   /// Seconds without a peer after which a torrent of a batch that had some rests.
   var restAfter = 30.0
+  /// Seconds for which no neighbour has a piece before trackers are asked who has it.
+  var rescueAfter = 10.0
   /// Addresses of UDP trackers whose names are not looked up.
   var trackerAddresses: [String: [IPAddress]] = [:]
   /// Where routers are, for tests: the one that speaks NAT-PMP, and the URL at which another describes itself.

@@ -23,6 +23,7 @@ extension Torrent {
     askHashes(on: loop)
     exchangePeers(on: loop)
     expireDisputes(on: loop)
+    seekRarePieces(on: loop)
     if state == .downloading, connections < 5 {
       for announcer in announcers { announcer.wantPeers(on: loop) }
     }

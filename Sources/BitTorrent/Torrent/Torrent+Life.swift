@@ -103,6 +103,8 @@ extension Torrent {
       if state == .seeding, !have.isFull { announcer.hasAllThatIsWanted(on: loop) }
       announcer.start(on: loop)
     }
+    // A look at the disk may have found less than trackers were told of.
+    for announcer in announcers { announcer.reports.hasLost = true }
     joinDHT(on: loop)
     if isOpen { context.announceLocally(info.infoHashes) }
     connectMore(on: loop)

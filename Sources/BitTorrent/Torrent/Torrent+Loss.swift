@@ -14,6 +14,7 @@ extension Torrent {
       return
     }
     for piece in pieces where durable[piece] { lose(piece, on: loop) }
+    for announcer in announcers { announcer.reports.hasLost = true }
     guard state == .seeding, !selection.isComplete else { return }
     state = .downloading
     forEachPeer { peer in

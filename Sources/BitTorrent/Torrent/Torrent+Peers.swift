@@ -219,7 +219,7 @@ extension Torrent {
   }
 
   /// Full: closes a peer that a newcomer of that rank is worth more than. False if there is none.
-  private func makeRoom(for newcomer: UInt32, on loop: isolated Loop) -> Bool {
+  func makeRoom(for newcomer: UInt32, on loop: isolated Loop) -> Bool {
     let now = loop.now
     var all: [PeerConnection] = []
     forEachPeer { if $0.web == nil { all.append($0) } }

@@ -46,6 +46,7 @@ final class Torrent: DeferredWork {
   var change = SelectionChange()
   var reads = ReadQueue()
   var blame = BlameBook<UInt32>()
+  var rescue = Rescue()
   /// What limits there are; `nil` if there are none.
   var rates: TorrentRates?
 

@@ -44,6 +44,8 @@ final class HTTPFrontEnd: Sendable {
       configuration.proxies.trusted.isEmpty ? configuration.maximumConnectionsPerAddress : 0
     options.requestTimeout = configuration.requestTimeout
     options.idleTimeout = configuration.idleTimeout
+    // A batch of 10,000 torrents as JSON.
+    options.maximumBody = 2 << 20
     options.headers = TrackerService.headers + (configuration.proxies.field.map { [$0.rawValue] } ?? [])
     let ports = try Self.open(configuration, copies: options.threads, &sockets)
     do throws(TrackerError) {

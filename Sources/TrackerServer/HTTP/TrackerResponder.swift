@@ -33,10 +33,17 @@ struct TrackerResponder {
       downloaded: announce.downloaded, left: announce.left, event: announce.event, wanted: announce.wanted,
       passkey: passkey)
     if announce.claimsAddresses { place(&announcement, query) }
+    let extended = announce.isExtended ? ExtensionQuery(query: query.array(0..<query.byteCount)) : nil
+    if let extended {
+      (announcement.isRanked, announcement.bandwidth) = (extended.isRanked, extended.bandwidth)
+    }
     if let refusal = core.announce(announcement, now: core.clock(), random: dice.next(), into: &reply) {
       return refuse(refusal.reason, retryIn: refusal.retryIn, into: &body)
     }
     append(announcement, source, isCompact: announce.acceptsCompact, to: &body)
+    if let extended {
+      core.extensions.answer(extended, to: announcement, now: core.clock()).append(to: &body)
+    }
   }
 
   /// Where a client can be reached: at the address that it comes from. What it claims counts only if

@@ -26,6 +26,9 @@ struct Announcement: Sendable {
   var wanted: Int?
   /// Which peers it can be told of.
   var families = PeerFamilies.both
+  /// Whether it wants the best peers first, and bytes a second that it says it can send (docs/EXTENSIONS.md).
+  var isRanked = false
+  var bandwidth: UInt64?
   /// The key that it announced with, on trackers that have such.
   var passkey: Passkey?
 }

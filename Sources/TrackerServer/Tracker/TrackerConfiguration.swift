@@ -19,6 +19,16 @@ public struct TrackerConfiguration: Sendable {
   public var maximumConnections = 8192
   /// Torrents and peers at most.
   public var limits = SwarmLimits()
+  /// Torrents that one batch may have; 0 takes no batches (docs/EXTENSIONS.md, X6).
+  public var batchLimit = 10_000
+  /// Bytes for the torrents that nodes have announced in batches.
+  public var batchMemory = 48 << 20
+  /// Bytes for the pieces that clients say they have; 0 keeps none (X1 to X3).
+  public var pieceMemory = 64 << 20
+  /// Bytes for what peers give, in swarms where somebody asks for the best; 0 ranks nobody (X4).
+  public var rankMemory = 32 << 20
+  /// Between two questions of a client for who has a piece.
+  public var pieceInterval = 60
   /// Who may announce what.
   public var access = AccessConfiguration()
   /// Who sees which page.

@@ -12,6 +12,8 @@ final class TrackerCore: Sendable {
   let table: SwarmTable
   let access = AccessRules()
   let counters = TrackerCounters()
+  /// What clients that speak more than the BEPs get.
+  let extensions: TrackerExtensions
   /// What pages and metrics tell besides the counters.
   let status = TrackerStatus()
   /// Seconds of a clock that never goes back.
@@ -28,6 +30,7 @@ final class TrackerCore: Sendable {
     self.clock = clock
     startedAt = clock()
     table = SwarmTable(limits: configuration.limits, seed: seed)
+    extensions = TrackerExtensions(configuration)
   }
 
   /// Enters an announce and chooses peers for it; `nil` if it was taken. O(1) and a copy of what is returned;
@@ -71,6 +74,10 @@ final class TrackerCore: Sendable {
       case .tooManyTorrents: return counters.note(.tooManyTorrents)
       }
     }
+    let wantsRank = announcement.isRanked
+    if extensions.rank.concerns(announcement.infoHash, asks: wantsRank) {
+      rank(announcement, now: now, random: random, &reply)
+    }
     return nil
   }
 
@@ -94,6 +101,7 @@ final class TrackerCore: Sendable {
   /// Forgets old peers, a few in each of the next `shards` shards or more of them in a large table: eight calls a
   /// second go through all within 16 seconds, no lock is held for more than a fraction of a millisecond.
   func sweep(shards: Int) {
+    extensions.sweep(now: clock())
     let budget = 512
     for _ in 0..<max(shards, table.entries / (budget * 128)) {
       let shard = nextShard.add(1, ordering: .relaxed).oldValue % table.shardCount

@@ -7,6 +7,8 @@ import TrackerProtocol
 /// Answers a tracker's HTTP requests out of its core. No sockets.
 final class TrackerService: Sendable {
   let core: TrackerCore
+  /// Who may look through the whole table now.
+  let scans = ScanGate()
 
   init(_ core: TrackerCore) { self.core = core }
 
@@ -16,6 +18,11 @@ final class TrackerService: Sendable {
       return failure("another process takes over: connect again", status: 503)
     }
     if let answer = statusAnswer(request) { return answer }
+    if request.path.hasPrefix("/api/") { return answerAPI(request) }
+    if request.method == "POST", case .announce(let passkey) = RequestRoute(path: [UInt8](request.path.utf8))
+    {
+      return batch(request, passkey)
+    }
     guard request.method == "GET" || request.method == "HEAD" else {
       return failure("only GET is understood", retryIn: .never, status: 405)
     }
@@ -82,7 +89,7 @@ final class TrackerService: Sendable {
 
   // MARK: The rest
 
-  private func failure(_ reason: String, retryIn: RetryIn? = nil, status: Int = 200) -> HTTPResponse {
+  func failure(_ reason: String, retryIn: RetryIn? = nil, status: Int = 200) -> HTTPResponse {
     core.counters.failures.add(1, ordering: .relaxed)
     return HTTPResponse(
       status: status, contentType: "text/plain", body: TrackerFault.encoded(reason: reason, retryIn: retryIn))

@@ -7,6 +7,8 @@ struct Scenario {
     case freeRider
     /// All that it sends is wrong.
     case liar
+    /// Uploads nothing, and tells the tracker that it uploads more than anybody.
+    case forger
   }
 
   /// When a peer goes.
@@ -32,6 +34,8 @@ struct Scenario {
     var pieces: [Int] = []
     var character = Character.honest
     var stay = Stay.forever
+    /// Whether it asks the tracker for the best peers.
+    var asksForBest = false
     /// How the report names its kind.
     var group = "peers"
   }
@@ -44,6 +48,13 @@ struct Scenario {
   var blocks = 16
   /// How likely it is that a block is lost once and comes a time-out later.
   var loss = 0.0
+  /// Peers in a tracker's answer, and connections of a peer.
+  var announced = 50
+  var connections = 100
+  /// Seconds between announces; `nil` for none but the first.
+  var announceInterval: Double?
+  /// Whether the tracker learns who gives most.
+  var isRanked = false
   /// Virtual seconds after which the run ends, complete or not.
   var limit = 4000.0
 

@@ -34,7 +34,7 @@ extension SimulatedPeer {
 
   func sendOpening(_ peer: SimulatedConnection) {
     send(.described, to: peer)
-    guard member.character != .freeRider else { return }
+    guard member.uploads else { return }
     // BEP 6's set depends on the peer's address: at random, but always the same for one peer.
     var generator = SeededGenerator(seed: UInt64(peer.other?.owner.number ?? 0))
     let count = min(Swarm.allowedFastCount, have.count)
@@ -89,7 +89,7 @@ extension SimulatedPeer {
 
   /// Free riders give nobody a slot.
   var uploadSlots: Int {
-    member.character == .freeRider ? 0 : UploadSlots.count(rate: bestUpRate) + 2 * idleSlots
+    !member.uploads ? 0 : UploadSlots.count(rate: bestUpRate) + 2 * idleSlots
   }
 
   /// As `Torrent.rechokeIfDue`, once a second.

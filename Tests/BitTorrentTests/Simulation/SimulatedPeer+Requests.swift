@@ -182,6 +182,10 @@ extension SimulatedPeer {
       peer.window.isOneOfSeveral = deliverers >= 4
       picker.measured(peer.slot, rate: peer.down.rate(now: now), isSnubbed: peer.isSnubbed)
     }
+    if let interval = swarm.scenario.announceInterval, swarm.seconds - lastAnnounce > interval {
+      swarm.announce(self)
+      connectMore()
+    }
     if !isSeeding, connectionCount < 5, swarm.seconds - lastAnnounce > 60 { swarm.announce(self) }
   }
 }

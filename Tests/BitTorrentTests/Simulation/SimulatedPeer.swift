@@ -110,8 +110,11 @@ final class SimulatedPeer {
   func learn(_ peers: [Int]) { for peer in peers where !known.contains(peer) { known.append(peer) } }
 
   func connectMore() {
-    while connecting < Swarm.halfOpen, connectionCount + connecting < Swarm.peersPerTorrent, !known.isEmpty {
-      let other = known.remove(at: swarm.random.number(below: known.count))
+    while connecting < Swarm.halfOpen, connectionCount + connecting < swarm.scenario.connections,
+      !known.isEmpty
+    {
+      // Who asked for the best takes them in their order.
+      let other = known.remove(at: member.asksForBest ? 0 : swarm.random.number(below: known.count))
       guard other != number, !linked.contains(other), !banned.contains(other) else { continue }
       connecting += 1
       linked.insert(other)
@@ -123,7 +126,7 @@ final class SimulatedPeer {
   func greeted(_ other: SimulatedPeer) {
     connecting -= 1
     guard isPresent, other.isPresent, !other.linked.contains(number), !other.banned.contains(number),
-      other.connectionCount < Swarm.peersPerTorrent
+      other.connectionCount < swarm.scenario.connections
     else {
       if !other.linked.contains(number) { linked.remove(other.number) }
       return

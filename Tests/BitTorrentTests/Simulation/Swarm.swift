@@ -7,10 +7,7 @@ import EventLoop
 /// scenario and seed give the same run, event by event.
 final class Swarm {
   // The engine's settings, and what a machine takes for its disk.
-  static let peersPerTorrent = 100
   static let halfOpen = 20
-  /// Peers in a tracker's answer.
-  static let announced = 50
   static let allowedFastCount = 10
   static let writeSeconds = 0.005
   static let syncSeconds = 0.02
@@ -26,6 +23,8 @@ final class Swarm {
   private var unfinished = 0
   private(set) var events = 0
   let hasLiars: Bool
+  /// What the tracker knows of who gives most.
+  private let ranks: SimulatedRanks
   /// What the uplinks did, if the run was told to look.
   private(set) var curve = SwarmCurve()
 
@@ -34,6 +33,7 @@ final class Swarm {
     random = SeededGenerator(seed: seed)
     geometry = PieceGeometry(
       length: scenario.pieces * scenario.blocks * Block.size, pieceLength: scenario.blocks * Block.size)
+    ranks = SimulatedRanks(scenario)
     hasLiars = scenario.members.contains { $0.character == .liar }
     for (number, member) in scenario.members.enumerated() {
       peers.append(SimulatedPeer(number, member, in: self))
@@ -128,10 +128,11 @@ final class Swarm {
   func announce(_ peer: SimulatedPeer) {
     peer.lastAnnounce = seconds
     var some = present.filter { $0 != peer.number }
-    for place in 0..<min(Self.announced, some.count) {
+    let count = min(scenario.announced, some.count)
+    for place in 0..<count {
       some.swapAt(place, place + random.number(below: some.count - place))
     }
-    peer.learn(Array(some.prefix(Self.announced)))
+    peer.learn(ranks.put(peer, Array(some.prefix(count)), isChoice: count < some.count, in: self))
     if !present.contains(peer.number) { present.append(peer.number) }
   }
 

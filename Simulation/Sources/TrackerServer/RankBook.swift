@@ -1,0 +1,1 @@
+../../../Sources/TrackerServer/Rank/RankBook.swift
