@@ -6,6 +6,7 @@ import PackageDescription
 
 let targets = [
   "FuzzBencode",
+  "FuzzBlocklist",
   "FuzzConfiguration",
   "FuzzContentRange",
   "FuzzDHTMessage",
@@ -22,12 +23,14 @@ let targets = [
   "FuzzTrackerQuery",
   "FuzzTrackerReply",
   "FuzzTrackerSnapshot",
+  "FuzzUDPServer",
   "FuzzUDPTracker",
   "FuzzUTP",
 ]
 
 let rooms: [Target.Dependency] = [
   "Bencode",
+  "Blocklist",
   "Configuration",
   "Encryption",
   "HTTPParsing",

@@ -5,6 +5,10 @@
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
+#ifdef __linux__
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#endif
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <pthread.h>
@@ -334,6 +338,37 @@ void apus_trim_heap(void) {
 #ifdef __GLIBC__
   malloc_trim(0);
 #endif
+}
+
+int apus_bind_device(int fd, const char *device) {
+#ifdef __linux__
+  return setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, (socklen_t)strlen(device));
+#else
+  (void)fd;
+  (void)device;
+  errno = EPERM;
+  return -1;
+#endif
+}
+
+int apus_watch_interfaces(void) {
+#ifdef __linux__
+  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_ROUTE);
+  if (fd < 0) return -1;
+  struct sockaddr_nl address;
+  memset(&address, 0, sizeof address);
+  address.nl_family = AF_NETLINK;
+  address.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR;
+  if (bind(fd, (struct sockaddr *)&address, sizeof address) == 0) return fd;
+  close(fd);
+#endif
+  return -1;
+}
+
+void apus_drain(int fd) {
+  char bytes[4096];
+  while (recv(fd, bytes, sizeof bytes, MSG_DONTWAIT) > 0) {
+  }
 }
 
 void *apus_map(size_t size) {

@@ -53,6 +53,12 @@ int apus_send_whole(int fd, const struct apus_datagram *datagram, const uint8_t 
 /// Has datagrams cut into fragments where the path needs it, instead of being held back by what the system has
 /// heard of the path.
 void apus_allow_fragments(int fd, int family);
+/// Has a socket use the interface of that name only; 0 or -1 with errno.
+int apus_bind_device(int fd, const char *device);
+/// A descriptor that becomes readable when interfaces or their addresses change, or -1.
+int apus_watch_interfaces(void);
+/// Reads, without waiting, all that there is, and forgets it.
+void apus_drain(int fd);
 /// The terminal's columns on a descriptor, or 0.
 int apus_terminal_columns(int fd);
 /// The terminal's rows on a descriptor, or 0.

@@ -62,13 +62,10 @@ final class UDPFrontEnd: Sendable {
 
   /// Ends what is under way and closes the sockets. Idempotent.
   func stop() {
-    let doors = doors.withLock { doors in
-      defer { doors = [] }
-      return doors
-    }
     for loop in loops {
-      loop.post { loop in
-        for door in doors where door.loop === loop { door.value(on: loop).close() }
+      // Behind what is still to be opened.
+      loop.post { [self] loop in
+        for door in doors.withLock({ $0 }) where door.loop === loop { door.value(on: loop).close() }
       }
       loop.stop()
     }

@@ -200,7 +200,9 @@ extension TrackerConfiguration {
     ] where cap > 10_000 {
       throw UsageProblem("\(option): choose at most 10000")
     }
-    guard servesHTTP || servesUDP else { throw UsageProblem("--no-http and --no-udp: choose one of them") }
+    guard servesHTTP || servesUDP else {
+      throw UsageProblem("--no-http-enabled and --no-udp-enabled: choose one of them")
+    }
     guard udpLoops ?? 1 >= 1 else { throw UsageProblem("--udp-threads: choose at least 1") }
     guard threads >= 1 else { throw UsageProblem("--http-threads: choose at least 1") }
     guard requestTimeout >= 1 else { throw UsageProblem("--http-request-timeout: choose at least 1s") }
