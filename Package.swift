@@ -58,7 +58,6 @@ let package = Package(
     library("COpenSSL", pkgConfig: "libcrypto", debian: "libssl-dev", brew: "openssl@3"),
     library("CLibuv", pkgConfig: "libuv", debian: "libuv1-dev", brew: "libuv"),
     library("CMicrohttpd", pkgConfig: "libmicrohttpd", debian: "libmicrohttpd-dev", brew: "libmicrohttpd"),
-    library("CZlib", pkgConfig: "zlib", debian: "zlib1g-dev", brew: "zlib"),
     library("CCurl", pkgConfig: "libcurl", debian: "libcurl4-openssl-dev", brew: "curl"),
     library("CZlib", pkgConfig: "zlib", debian: "zlib1g-dev", brew: "zlib"),
     library("CMiniupnpc", pkgConfig: "miniupnpc", debian: "libminiupnpc-dev", brew: "miniupnpc"),
