@@ -45,6 +45,7 @@ let package = Package(
     .library(name: "PeerProtocol", targets: ["PeerProtocol"]),
     .library(name: "TrackerProtocol", targets: ["TrackerProtocol"]),
     .library(name: "UTP", targets: ["UTP"]),
+    .library(name: "Proxy", targets: ["Proxy"]),
     .library(name: "MainlineDHT", targets: ["MainlineDHT"]),
     .library(name: "TrackerServer", targets: ["TrackerServer"]),
     .executable(name: "apus", targets: ["apus"]),
@@ -73,12 +74,13 @@ let package = Package(
     room("Encryption", ["Bytes", "Digest"]),
     room("TrackerProtocol", ["Bytes", "Digest", "Bencode", "Addresses"]),
     room("UTP", ["Bytes", "Addresses"]),
+    room("Proxy", ["Bytes", "Addresses"]),
     room("MainlineDHT", ["Bytes", "Digest", "Bencode", "Addresses"]),
 
     // Machinery.
-    room("EventLoop", ["CLibuv", "CSystem", "Addresses", "Bytes", "Threads"]),
+    room("EventLoop", ["CLibuv", "CSystem", "Addresses", "Bytes", "Proxy", "Threads"]),
     room("HTTPServer", ["CMicrohttpd", "Addresses", "Bytes", "Threads"]),
-    room("Transfer", ["CCurl", "EventLoop", "Addresses", "Bytes"]),
+    room("Transfer", ["CCurl", "EventLoop", "Addresses", "Bytes", "Proxy"]),
     room("PieceStorage", ["Bytes", "Digest", "Bencode", "Metainfo", "EventLoop", "CSystem", "Threads"]),
 
     // The houses.
@@ -89,6 +91,7 @@ let package = Package(
         "EventLoop", "UTP",
         "Transfer", "PieceStorage", "CSystem", "Addresses", "Threads",
         "MainlineDHT",
+        "Proxy",
       ]),
     room(
       "TrackerServer",
@@ -100,6 +103,7 @@ let package = Package(
         "Digest",
         "Bencode", "EventLoop", "Transfer", "TrackerProtocol", "CSystem", "Addresses", "JSON", "Threads",
         "MainlineDHT",
+        "Proxy",
       ],
       swiftSettings: strict),
 
@@ -119,9 +123,10 @@ let package = Package(
       "TrackerProtocolTests", ["Addresses", "TrackerProtocol", "Bencode", "Bytes", "Digest", "TestSupport"]),
     tests("EncryptionTests", ["Encryption", "Bytes", "Digest"]),
     tests("UTPTests", ["Addresses", "Bytes", "UTP"]),
+    tests("ProxyTests", ["Addresses", "Bytes", "Proxy"]),
     tests("MainlineDHTTests", ["Addresses", "MainlineDHT", "Bencode", "Bytes", "Digest"]),
-    tests("EventLoopTests", ["Addresses", "EventLoop"]),
-    tests("TransferTests", ["Addresses", "Transfer", "EventLoop", "HTTPServer", "Threads"]),
+    tests("EventLoopTests", ["Addresses", "EventLoop", "Proxy"]),
+    tests("TransferTests", ["Addresses", "Transfer", "EventLoop", "HTTPServer", "Proxy", "Threads"]),
     tests(
       "TrackerServerTests",
       [
@@ -138,6 +143,7 @@ let package = Package(
         "PieceStorage",
         "Metainfo", "Bencode", "Bytes", "Digest",
         "EventLoop", "MainlineDHT", "TestSupport",
+        "Proxy",
       ]),
     tests(
       "CommandLineTests",
