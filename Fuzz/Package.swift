@@ -6,12 +6,12 @@ import PackageDescription
 
 let targets = [
   "FuzzBencode", "FuzzDHTMessage", "FuzzDHTNode", "FuzzEncryption", "FuzzLocalDiscovery", "FuzzMagnet",
-  "FuzzMetadata", "FuzzMetainfo", "FuzzPeerExchange", "FuzzPeerWire", "FuzzTrackerQuery", "FuzzTrackerReply",
-  "FuzzUDPTracker", "FuzzUTP",
+  "FuzzMetadata", "FuzzMetainfo", "FuzzPeerExchange", "FuzzPeerWire", "FuzzProxy", "FuzzTrackerQuery",
+  "FuzzTrackerReply", "FuzzUDPTracker", "FuzzUTP",
 ]
 
 let rooms: [Target.Dependency] = [
-  "Bencode", "Encryption", "MainlineDHT", "Metainfo", "PeerProtocol", "TrackerProtocol", "UTP",
+  "Bencode", "Encryption", "MainlineDHT", "Metainfo", "PeerProtocol", "Proxy", "TrackerProtocol", "UTP",
 ].map {
   .product(name: $0, package: "apus")
 }

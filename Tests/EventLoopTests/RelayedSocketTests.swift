@@ -127,7 +127,8 @@ import Testing
       await loop.perform { loop in
         stranger.value(on: loop).send(good.span.bytes, to: bound, on: loop)
         let relay = scene.relay.value(on: loop).socket
-        let short = Array(good.prefix(10)), fragment = [0, 0, 1] + Array(good[3...])
+        let short = Array(good.prefix(10))
+        let fragment = [0, 0, 1] + Array(good[3...])
         for bytes in [other, short, fragment, [1], good] { relay.send(bytes.span.bytes, to: bound, on: loop) }
       }
       await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in

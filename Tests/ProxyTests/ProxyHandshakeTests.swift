@@ -60,7 +60,9 @@ struct ProxyHandshakeTests {
   static let relay = Endpoint(IPAddress(v4: 0xc633_6401), port: 12345)
 
   static let scripts: [Script] = [
-    script("no credentials", .init(socks(), to: address), [([5, 1, 0], [5, 0]), (request, good)], .done(bound: nil)),
+    script(
+      "no credentials", .init(socks(), to: address), [([5, 1, 0], [5, 0]), (request, good)], .done(bound: nil)
+    ),
     script(
       "credentials", .init(socks(secret), to: address),
       [([5, 2, 0, 2], [5, 2]), (login, [1, 0]), (request, good)], .done(bound: nil)),
@@ -107,7 +109,8 @@ struct ProxyHandshakeTests {
       "refused", .init(socks(), to: address), [([5, 1, 0], [5, 0]), (request, [5, 5])],
       .failed(.refused(code: 5))),
     script(
-      "no such address type", .init(socks(), to: address), [([5, 1, 0], [5, 0]), (request, [5, 0, 0, 2, 9])],
+      "no such address type", .init(socks(), to: address),
+      [([5, 1, 0], [5, 0]), (request, [5, 0, 0, 2, 9])],
       .failed(.malformed)),
     script(
       "CONNECT", .init(http(), to: address),
@@ -130,7 +133,9 @@ struct ProxyHandshakeTests {
           Array("HTTP/1.0 200\r\n\r\n".utf8)
         )
       ], .done(bound: nil)),
-    script("bare line ends", .init(http(), to: named), [(connect, Array("HTTP/1.1 200 OK\n\n".utf8))], .done(bound: nil)),
+    script(
+      "bare line ends", .init(http(), to: named), [(connect, Array("HTTP/1.1 200 OK\n\n".utf8))],
+      .done(bound: nil)),
     script(
       "an answer before the answer", .init(http(), to: named),
       [(connect, Array("HTTP/1.1 103 Early\r\nA: b\r\n\r\nHTTP/1.1 200 OK\r\n\r\n".utf8))], .done(bound: nil)),
@@ -140,7 +145,8 @@ struct ProxyHandshakeTests {
     script(
       "no way", .init(http(), to: named), [(connect, Array("HTTP/1.1 502 No\r\n\r\n".utf8))],
       .failed(.status(502))),
-    script("no HTTP", .init(http(), to: named), [(connect, Array("SSH-2.0-x\r\n".utf8))], .failed(.malformed)),
+    script(
+      "no HTTP", .init(http(), to: named), [(connect, Array("SSH-2.0-x\r\n".utf8))], .failed(.malformed)),
     script(
       "no status", .init(http(), to: named), [(connect, Array("HTTP/1.1 2000 x\r\n\r\n".utf8))],
       .failed(.malformed)),

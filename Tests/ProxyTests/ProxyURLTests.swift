@@ -6,7 +6,8 @@ import Testing
 @Suite
 struct ProxyURLTests {
   @Test(arguments: [
-    ("socks5://proxy.example:9050", "socks5://proxy.example:9050"), ("socks5h://proxy", "socks5://proxy:1080"),
+    ("socks5://proxy.example:9050", "socks5://proxy.example:9050"),
+    ("socks5h://proxy", "socks5://proxy:1080"),
     ("SOCKS5://192.0.2.1", "socks5://192.0.2.1:1080"), ("http://proxy/", "http://proxy:8080"),
     ("http://[2001:db8::1]:3128", "http://[2001:db8::1]:3128"), ("socks5://[::1]", "socks5://[::1]:1080"),
   ])
@@ -17,7 +18,8 @@ struct ProxyURLTests {
   }
 
   @Test(arguments: [
-    ("proxy:1080", ProxyURLError.scheme), ("socks4://proxy", .scheme), ("https://proxy", .scheme), ("", .scheme),
+    ("proxy:1080", ProxyURLError.scheme), ("socks4://proxy", .scheme), ("https://proxy", .scheme),
+    ("", .scheme),
     ("socks5://", .host), ("socks5://:1080", .host), ("socks5://[192.0.2.1]:1", .host), ("http://a b", .host),
     ("socks5://2001:db8::1", .host), ("http://proxy:0", .port), ("http://proxy:65536", .port),
     ("http://proxy:", .port), ("http://proxy/x", .path), ("http://proxy?x", .path),
@@ -38,8 +40,9 @@ struct ProxyURLTests {
     var dumped = ""
     dump(url, to: &dumped)
     dump([credentials], to: &dumped)
-    for text in ["\(url)", String(reflecting: url), "\(credentials)", String(reflecting: Optional(credentials)), dumped]
-    {
+    for text in [
+      "\(url)", String(reflecting: url), "\(credentials)", String(reflecting: Optional(credentials)), dumped,
+    ] {
       #expect(!text.contains("user:") && !text.contains("ss:word") && !text.contains("112"), "\(text)")
     }
   }
@@ -90,10 +93,12 @@ struct SOCKS5DatagramTests {
     #expect(SOCKS5Datagram.wrapped(payload.rawBytes, for: .name("a", port: 80)) == named)
   }
 
-  @Test(arguments: [
-    [0, 0, 1, 1, 192, 0, 2, 1, 0, 1], [0, 0, 0, 3, 1, 97, 0, 80, 7, 7, 7], [1, 0, 0, 1, 192, 0, 2, 1, 0, 1],
-    [0, 0, 0, 2, 192, 0, 2, 1, 0, 1], [0, 0, 0, 4, 192, 0, 2, 1, 0, 1],
-  ] as [[UInt8]])
+  @Test(
+    arguments: [
+      [0, 0, 1, 1, 192, 0, 2, 1, 0, 1], [0, 0, 0, 3, 1, 97, 0, 80, 7, 7, 7],
+      [1, 0, 0, 1, 192, 0, 2, 1, 0, 1],
+      [0, 0, 0, 2, 192, 0, 2, 1, 0, 1], [0, 0, 0, 4, 192, 0, 2, 1, 0, 1],
+    ] as [[UInt8]])
   func opensNeitherFragmentsNorWhatNobodyCanAnswer(_ bytes: [UInt8]) {
     #expect(open(bytes) == nil)
   }

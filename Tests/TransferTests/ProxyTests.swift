@@ -50,14 +50,17 @@ struct ProxyTests {
     private static func head(_ socket: Int32) -> String {
       var head: [UInt8] = []
       var byte: UInt8 = 0
-      while !head.suffix(4).elementsEqual([13, 10, 13, 10]), recv(socket, &byte, 1, 0) == 1 { head.append(byte) }
+      while !head.suffix(4).elementsEqual([13, 10, 13, 10]), recv(socket, &byte, 1, 0) == 1 {
+        head.append(byte)
+      }
       return String(decoding: head, as: UTF8.self)
     }
   }
 
   private func get(_ url: String, through proxy: ProxyURL) async throws -> HTTPReply {
     let loop = Loop(name: "test")
-    let result = await withCheckedContinuation { (done: CheckedContinuation<Result<HTTPReply, HTTPError>, Never>) in
+    let result = await withCheckedContinuation {
+      (done: CheckedContinuation<Result<HTTPReply, HTTPError>, Never>) in
       loop.post { loop in
         var options = HTTPClientOptions()
         options.proxy = proxy

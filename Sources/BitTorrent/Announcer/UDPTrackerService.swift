@@ -18,6 +18,9 @@ final class UDPTrackerService: DatagramReceiver {
   /// The port of each family.
   private let ports: [DatagramPort]
   private let names: TrackerNames
+  private let relayed: RelayedNames?
+  /// Whether the ports are those that peers come to.
+  private let isAwaited: Bool
   private var client = UDPTrackerClient()
   private var random = SystemRandomNumberGenerator()
   private var timer: LoopTimer?
@@ -26,11 +29,18 @@ final class UDPTrackerService: DatagramReceiver {
   private var open: [UInt64: Open] = [:]
   private var tickets: [UDPTrackerClient.ID: UInt64] = [:]
 
-  init(_ ports: [DatagramPort], names: TrackerNames) {
-    self.names = names
+  /// Over one port of each family. `fixed` has addresses of hosts that are not looked up.
+  init(_ ports: [DatagramPort], isAwaited: Bool, fixed: [String: [IPAddress]]) {
+    self.isAwaited = isAwaited
     let v4 = ports.first { $0.socket.bound.address.isV4 }
     let v6 = ports.first { !$0.socket.bound.address.isV4 }
     self.ports = [v4, v6].compactMap(\.self)
+    relayed =
+      self.ports.contains(where: \.socket.isRelayed)
+      ? RelayedNames(
+        self.ports, ask: { UDPTrackerRequest.connect.encoded(transaction: $0) },
+        number: { $0.byteCount >= 8 ? $0.bigEndian(UInt32.self, at: 4) : nil }) : nil
+    names = TrackerNames(fixed: fixed, relayed: relayed)
   }
 
   func start(on loop: isolated Loop) {
@@ -44,6 +54,7 @@ final class UDPTrackerService: DatagramReceiver {
     timer?.close()
     timer = nil
     for port in ports { port.trackers = nil }
+    relayed?.close()
     open = [:]
     unsent = []
   }
@@ -53,7 +64,7 @@ final class UDPTrackerService: DatagramReceiver {
     guard timer != nil else { return }
     unsent.insert(ticket)
     let me = Confined(self, on: loop)
-    names.find(errand.url.host, on: loop) { loop, addresses in
+    names.find(errand.url.host, port: errand.url.port, on: loop) { loop, addresses in
       me.value(on: loop).send(errand, ticket, to: addresses, on: loop)
     }
   }
@@ -80,7 +91,7 @@ final class UDPTrackerService: DatagramReceiver {
       let mine = addresses.filter { $0.isV4 == isV4 && !$0.isUnspecified && !$0.isMulticast }
       guard errand.families.contains(family), !mine.isEmpty else { continue }
       let id = client.ask(
-        Self.question(errand.question, through: port),
+        question(errand.question, through: port),
         at: Endpoint(mine[errand.turn % mine.count], port: errand.url.port), patience: errand.patience,
         now: Self.seconds(loop), using: &random)
       sent.questions[id] = family
@@ -95,18 +106,21 @@ final class UDPTrackerService: DatagramReceiver {
   }
 
   /// What a question says where it goes through `port`.
-  private static func question(
+  private func question(
     _ question: UDPTrackerClient.Question, through port: DatagramPort
   ) -> UDPTrackerClient.Question {
     guard case .announce(var request, let data) = question else { return question }
-    request.port = port.socket.bound.port
-    if !port.socket.bound.address.isV4 { request.wanted = min(request.wanted ?? peersOverV6, peersOverV6) }
+    if isAwaited { request.port = port.socket.bound.port }
+    if !port.socket.bound.address.isV4 {
+      request.wanted = min(request.wanted ?? Self.peersOverV6, Self.peersOverV6)
+    }
     return .announce(request, data: data)
   }
 
   func received(
     _ datagram: RawSpan, from remote: Endpoint, through port: DatagramPort, on loop: isolated Loop
   ) {
+    if relayed?.take(datagram, from: remote, on: loop) == true { return }
     client.receive(datagram, from: remote, now: Self.seconds(loop), using: &random)
   }
 

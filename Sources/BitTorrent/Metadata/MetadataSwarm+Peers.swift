@@ -22,15 +22,14 @@ extension MetadataSwarm {
 
   /// Opens a connection, for which there is a permit.
   private func connect(_ candidate: PeerBook.Candidate, on loop: isolated Loop) {
-    let source = context.configuration.listen.first { $0.address.isV4 == candidate.endpoint.address.isV4 }
-    guard let descriptor = try? TCP.connect(to: candidate.endpoint, from: source?.address) else {
+    guard let carrier = context.carrier(to: candidate, on: loop) else {
       context.connections.giveBack()
       book.failed(candidate.endpoint, now: loop.now, using: &random)
       return
     }
     let hash = candidate.isV2Only ? magnet.infoHashV2?.truncated ?? infoHash : infoHash
     let peer = makePeer(
-      .tcp(descriptor), candidate.endpoint, isOutgoing: true, wireHash: hash,
+      carrier, candidate.endpoint, isOutgoing: true, wireHash: hash,
       beginsEncrypted: candidate.isEncrypted ?? context.configuration.encryption.beginsEncrypted, on: loop)
     connecting += 1
     if !peer.start(on: loop) { peer.close(.connectFailed, on: loop) }

@@ -49,7 +49,7 @@ extension TorrentSeat {
     fetch.swarm = swarm
     swarm.start(on: loop)
     context.announceLocally(fetch.magnet.infoHashes)
-    PeerNames.resolve(fetch.magnet.peers, on: loop) { loop, endpoints in
+    PeerNames.resolve(fetch.magnet.peers, context.routes, on: loop) { loop, endpoints in
       me.value(on: loop).fetch?.swarm?.learn(endpoints, from: .user, isV2Only: false, on: loop)
     }
   }

@@ -3,6 +3,7 @@ private import CSystem
 import EventLoop
 import PeerProtocol
 import PieceStorage
+import Proxy
 import Transfer
 
 /// What the torrents of one loop share: buffers, the HTTP client, the clockwork. Confined to its loop.
@@ -13,7 +14,14 @@ final class LoopContext: DeferredWork {
 
   let configuration: SessionConfiguration
   let disk: DiskPool
+  /// For web seeds, and for trackers over HTTP: the same unless their proxies differ.
   let http: HTTPClient
+  let trackerHTTP: HTTPClient
+  /// The ways to the proxies.
+  let routes: ProxyRoutes
+  /// Relays for datagrams of this loop, with their ports, and other ports of its own.
+  var relays: [RelayAssociation] = []
+  var ownPorts: [DatagramPort] = []
   let received: ReceiveBuffer
   let openFiles: OpenFiles
   /// Memory of pieces that are being gathered or written, for all torrents of the session.
@@ -79,9 +87,11 @@ final class LoopContext: DeferredWork {
     self.listeningPort = listeningPort
     gate = AnnounceGate(configuration.announces)
     alarms = AlarmWheel(now: loop.now)
-    var options = HTTPClientOptions()
-    options.source = configuration.source
-    http = HTTPClient(on: loop, options: options)
+    routes = shared.routes
+    http = Self.client(configuration, through: configuration.proxies.webSeeds, on: loop)
+    trackerHTTP =
+      configuration.proxies.trackers == configuration.proxies.webSeeds
+      ? http : Self.client(configuration, through: configuration.proxies.trackers, on: loop)
     received = ReceiveBuffer(capacity: Self.receiveSize)
     openFiles = OpenFiles(limit: configuration.openFiles)
     pieces = shared.pieces
@@ -89,6 +99,18 @@ final class LoopContext: DeferredWork {
     hashServer = HashServer(leafBytes: configuration.leafBytes / max(1, configuration.loops))
     limits = LoopLimits(configuration, shared: shared.limits, index: index, on: loop)
   }
+
+  private static func client(
+    _ configuration: SessionConfiguration, through proxy: ProxyURL?, on loop: isolated Loop
+  ) -> HTTPClient {
+    var options = HTTPClientOptions()
+    options.proxy = proxy
+    options.source = proxy == nil ? configuration.source : nil
+    return HTTPClient(on: loop, options: options)
+  }
+
+  /// The port that trackers are told: some refuse 0, which is what they would be told else.
+  var announcedPort: UInt16 { listeningPort == 0 ? 1 : listeningPort }
 
   /// Whether an endpoint is one that we listen at, as far as that is known without asking the system.
   func isOurs(_ endpoint: Endpoint) -> Bool {
@@ -229,6 +251,9 @@ final class LoopContext: DeferredWork {
     ticker = nil
     limits.close()
     http.close(on: loop)
+    trackerHTTP.close(on: loop)
+    for relay in relays { relay.close(on: loop) }
+    for port in ownPorts { port.close(on: loop) }
   }
 
   // MARK: Memory for uploads

@@ -37,13 +37,15 @@ public final class Session: Sendable {
   ///
   /// An address family that the machine does not have is passed over as long as one address works.
   /// - Throws: `SessionError.Code.cannotListen` when none does.
-  public init(_ configuration: SessionConfiguration) async throws(SessionError) {
+  public init(_ given: SessionConfiguration) async throws(SessionError) {
+    let configuration = given.sealed
     self.configuration = configuration
+    let routes = try await ProxyRoutes(configuration.proxies)
     let peerID = PeerID.random(prefix: configuration.peerIDPrefix)
     let sockets = try ListeningSockets.bind(configuration.listen)
     listening = sockets.map(\.bound)
     let count = max(1, configuration.loops)
-    let shared = SharedResources(configuration, loops: count)
+    let shared = SharedResources(configuration, routes: routes, loops: count)
     self.shared = shared
     let port = listening.first?.port ?? 0
     var loops: [Confined<LoopContext>] = []
@@ -71,8 +73,12 @@ public final class Session: Sendable {
       }
     }
     let (listeners, context) = (listeners, loops[0])
-    ports = await first.perform { loop in
-      zip(sockets, listeners).map { pair, listener in
+    var ports = await first.perform { loop in
+      zip(sockets, listeners).compactMap { pair, listener -> Confined<DatagramPort>? in
+        guard routes.peers == nil else {
+          TCP.close(pair.datagrams)
+          return nil
+        }
         let port = DatagramPort(
           UDPSocket(pair.datagrams, bound: pair.bound, datagramSize: UTPPort.largestDatagram))
         if configuration.usesUTP {
@@ -85,8 +91,14 @@ public final class Session: Sendable {
         return Confined(port, on: loop)
       }
     }
+    if let route = routes.peers {
+      ports = await Self.relayedPorts(route, loops, usesUTP: configuration.usesUTP)
+    }
+    self.ports = ports
     dht = await Self.joinDHT(configuration.dht, ports: ports, context: loops[0])
-    udpTrackers = await Self.makeTrackerClient(ports, context: loops[0])
+    let trackerPorts = await Self.trackerPorts(routes, peers: ports, context: loops[0])
+    udpTrackers = await Self.makeTrackerClient(
+      trackerPorts, isAwaited: routes.peers == nil && routes.trackers == nil, context: loops[0])
     let (link, trackers, bound) = (dht.map { DHTLink(service: $0.service) }, udpTrackers, listening)
     for context in loops {
       await context.loop.perform { loop in
@@ -106,12 +118,13 @@ public final class Session: Sendable {
 
   /// A client of UDP trackers at the session's UDP ports.
   private static func makeTrackerClient(
-    _ ports: [Confined<DatagramPort>], context: Confined<LoopContext>
+    _ ports: [Confined<DatagramPort>], isAwaited: Bool, context: Confined<LoopContext>
   ) async -> UDPTrackerLink? {
     guard !ports.isEmpty else { return nil }
     return await context.loop.perform { loop in
-      let names = TrackerNames(fixed: context.value(on: loop).configuration.trackerAddresses)
-      let service = UDPTrackerService(ports.map { $0.value(on: loop) }, names: names)
+      let service = UDPTrackerService(
+        ports.map { $0.value(on: loop) }, isAwaited: isAwaited,
+        fixed: context.value(on: loop).configuration.trackerAddresses)
       service.start(on: loop)
       return UDPTrackerLink(service: Confined(service, on: loop))
     }
@@ -140,7 +153,9 @@ public final class Session: Sendable {
         configuration, ports: ports.map { $0.value(on: loop) }, listeningPort: shared.listeningPort,
         disk: shared.disk, file: file, state: state, on: loop)
       service.start(on: loop)
-      return DHTHandle(service: Confined(service, on: loop))
+      let confined = Confined(service, on: loop)
+      for relay in shared.relays { relay.cameUp = { loop in confined.value(on: loop).relayCameUp(on: loop) } }
+      return DHTHandle(service: confined)
     }
   }
 
@@ -186,6 +201,15 @@ public final class Session: Sendable {
   }
 
   var disk: DiskPool { shared.disk }
+
+  /// What is wrong with a proxy, in one line for people; `nil` if nothing is known to be. That of peers is looked at
+  /// first. Trackers over HTTP and web seeds tell of theirs themselves.
+  public var proxyMessage: String? {
+    for route in [shared.routes.peers, shared.routes.trackers] {
+      if let route, let trouble = route.trouble { return "\(route.proxy): \(trouble)" }
+    }
+    return nil
+  }
 
   var isStopped: Bool { life.withLock(\.isStopped) }
 

@@ -50,6 +50,8 @@ public struct SessionConfiguration: Sendable {
   public var encryption = EncryptionPolicy.allow
   /// How peers on the local network are limited.
   public var localPeers = LocalPeers.limited
+  /// Which proxies are used, and for what.
+  public var proxies = ProxyConfiguration()
   /// Whether peers are told of each other (BEP 11). Those of private torrents never are.
   public var peerExchange = true
   /// Whether peers on the local network are sought by multicast (BEP 14). Never for private torrents, nor on

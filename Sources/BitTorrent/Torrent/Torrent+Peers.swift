@@ -36,7 +36,7 @@ extension Torrent {
 
   /// Opens a connection, for which there is a permit.
   private func connect(_ candidate: PeerBook.Candidate, on loop: isolated Loop) {
-    guard let carrier = carrier(to: candidate, on: loop) else {
+    guard let carrier = context.carrier(to: candidate, on: loop) else {
       context.connections.giveBack()
       book.failed(candidate.endpoint, now: loop.now, using: &random)
       return
@@ -47,24 +47,6 @@ extension Torrent {
       beginsEncrypted: candidate.isEncrypted ?? context.configuration.encryption.beginsEncrypted, on: loop)
     connecting += 1
     if !peer.start(on: loop) { peer.close(.connectFailed, on: loop) }
-  }
-
-  /// Starts to connect: over what worked the last time, or else over all that there is.
-  private func carrier(to candidate: PeerBook.Candidate, on loop: isolated Loop) -> PeerStream.Carrier? {
-    let remote = candidate.endpoint
-    let port = context.utp.first { $0.bound.address.isV4 == remote.address.isV4 }
-    let usesTCP = context.configuration.usesTCP
-    var stream: Confined<UTPStream>?
-    if let port, !usesTCP || candidate.transport != .tcp {
-      stream = port.connect(to: remote).map { Confined($0, on: loop) }
-    }
-    guard usesTCP, stream == nil || candidate.transport != .utp else { return stream.map { .utp($0) } }
-    let source = context.configuration.listen.first { $0.address.isV4 == remote.address.isV4 }
-    guard let descriptor = try? TCP.connect(to: remote, from: source?.address) else {
-      return stream.map { .utp($0) }
-    }
-    guard let stream else { return .tcp(descriptor) }
-    return .race(tcp: descriptor, utp: stream)
   }
 
   /// A connection from outside, its handshake read.

@@ -2,6 +2,7 @@ import Addresses
 import ArgumentParsing
 import BitTorrent
 import Encryption
+import Proxy
 
 /// How a session finds and reaches peers: the options that `download`, `seed` and `magnet` share. One table is the
 /// source of parsing, help and documentation.
@@ -31,7 +32,7 @@ struct NetworkOptions: Sendable {
       .flag(\.noTCP, "--no-tcp", help: "Reach and await peers over uTP only."),
       .flag(\.noUTP, "--no-utp", help: "Reach and await peers over TCP only."),
       .flag(\.noLocalDiscovery, "--no-lsd", help: "Seek no peers on the local network."),
-    ] + Parameter.group(\.dht, DHTEntry.parameters)
+    ] + Parameter.group(\.dht, DHTEntry.parameters) + Parameter.group(\.proxies, ProxyOptions.parameters)
   var listen: [Endpoint] = []
   var peers: [Endpoint] = []
   var limitDown: ByteCount?
@@ -40,6 +41,7 @@ struct NetworkOptions: Sendable {
   var usesWebSeeds = true
   var usesDHT = true
   var dht = DHTEntry()
+  var proxies = ProxyOptions()
   var noPeerExchange = false
   var noLocalDiscovery = false
   var noTCP = false
@@ -55,6 +57,14 @@ struct NetworkOptions: Sendable {
   func validate() throws(UsageProblem) {
     if noTCP, noUTP { throw UsageProblem("--no-tcp and --no-utp: no way to any peer is left") }
     try dht.validate()
+    try proxies.validate()
+    if noTCP, proxies.kindForPeers == .http {
+      throw UsageProblem("--no-tcp: an HTTP proxy leads to peers over TCP only")
+    }
+    if !listen.isEmpty, proxies.kindForPeers != nil, !proxies.listens {
+      throw UsageProblem(
+        "--listen: with a proxy for peers nobody is awaited; if that is meant, add --proxy-listen")
+    }
     for (option, rate) in [("--limit-down", limitDown), ("--limit-up", limitUp)] {
       if let rate, rate.bytes < Self.lowestRate { throw UsageProblem("\(option): the lowest rate is 1K") }
     }
@@ -69,6 +79,7 @@ struct NetworkOptions: Sendable {
     configuration.encryption = encryption
     configuration.webSeeds.isEnabled = usesWebSeeds
     configuration.dht = dht.configuration(listen: listen, isEnabled: usesDHT)
+    configuration.proxies = try proxies.configuration()
     configuration.peerExchange = !noPeerExchange
     configuration.localDiscovery = !noLocalDiscovery
     configuration.usesTCP = !noTCP

@@ -1,13 +1,14 @@
 import EventLoop
 import Metainfo
+import Proxy
 import Synchronization
 import Transfer
 
 /// Torrent files from the web.
 enum TorrentFetch {
   /// Fetches and checks the torrent file at a URL.
-  static func load(_ url: String) async throws(Failure) -> Metainfo {
-    switch await get(url) {
+  static func load(_ url: String, through proxy: ProxyURL?) async throws(Failure) -> Metainfo {
+    switch await get(url, through: proxy) {
     case .failure(let error): throw Failure("cannot fetch '\(url)': \(error)")
     case .success(let reply):
       guard reply.isSuccess else {
@@ -18,13 +19,17 @@ enum TorrentFetch {
     }
   }
 
-  private static func get(_ url: String) async -> Result<HTTPReply, HTTPError> {
+  private static func get(_ url: String, through proxy: ProxyURL?) async -> Result<HTTPReply, HTTPError> {
     let loop = Loop(name: "fetch")
     defer {
       loop.stop()
       loop.join()
     }
-    let client = await loop.perform { loop in Confined(HTTPClient(on: loop), on: loop) }
+    var options = HTTPClientOptions()
+    options.proxy = proxy
+    let client = await loop.perform { [options] loop in
+      Confined(HTTPClient(on: loop, options: options), on: loop)
+    }
     let limits = HTTPLimits(maximumBytes: TorrentSource.limit, timeout: 60)
     let result = await withCheckedContinuation { continuation in
       loop.post { loop in

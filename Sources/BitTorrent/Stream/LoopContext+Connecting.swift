@@ -1,0 +1,31 @@
+import Addresses
+import EventLoop
+
+// The ways to a peer.
+extension LoopContext {
+  /// Starts to connect: over what worked the last time, or else over all that there is. `nil` if no way can be
+  /// tried.
+  func carrier(to candidate: PeerBook.Candidate, on loop: isolated Loop) -> PeerStream.Carrier? {
+    let remote = candidate.endpoint
+    let port = utp.first { $0.bound.address.isV4 == remote.address.isV4 }
+    var stream: Confined<UTPStream>?
+    if let port, !NamedHosts.isStandIn(remote.address),
+      !configuration.usesTCP || candidate.transport != .tcp
+    {
+      stream = port.connect(to: remote).map { Confined($0, on: loop) }
+    }
+    guard configuration.usesTCP, stream == nil || candidate.transport != .utp else {
+      return stream.map { .utp($0) }
+    }
+    guard let attempt = attempt(at: remote) else { return stream.map { .utp($0) } }
+    guard stream != nil || attempt.isProxied else { return .tcp(attempt.descriptor) }
+    return .race(tcp: attempt, utp: stream)
+  }
+
+  /// Starts to connect over TCP: through the proxy for peers if there is one, and then never past it.
+  private func attempt(at remote: Endpoint) -> TCPAttempt? {
+    if let route = routes.peers { return route.connect(to: routes.names.target(of: remote)) }
+    let source = configuration.listen.first { $0.address.isV4 == remote.address.isV4 }
+    return (try? TCP.connect(to: remote, from: source?.address)).map { TCPAttempt($0) }
+  }
+}
