@@ -1,9 +1,9 @@
 """A proxy for the tests: SOCKS 5 with TCP and UDP, or HTTP with CONNECT and plain GET.
 
-    proxy.py socks5|http IP:PORT [--login USER:PASSWORD] [--no-udp] [--slow BYTES] [--hostile MODE]
+    proxy.py socks5|http IP:PORT [--login USER:PASSWORD] [--no-udp] [--slow BYTES] [--from IP] [--hostile MODE]
 
 Prints one line for each thing that it does: `ready`, `connect HOST PORT`, `associate`, `datagram HOST PORT` (once a
-host and association), `refused`. `--slow` limits each tunnel to so many bytes a second. `--hostile` lies: `silent`
+host and association), `refused`. `--slow` limits each tunnel to so many bytes a second; `--from` is its address to the world. `--hostile` lies: `silent`
 says nothing; `cut` hangs up in the middle of its answers; `flood` answers without end; `noise` answers nonsense;
 `drip` answers a byte a second; `elsewhere` names a relay at another address; `echo` sends datagrams back as if they
 came from whom they were for; `early` hangs up on each association at once.
@@ -141,7 +141,7 @@ class Proxy:
 
     def open(self, host, port):
         say(f"connect {host} {port}")
-        other = socket.create_connection((host, port), timeout=10)
+        other = socket.create_connection((host, port), timeout=10, source_address=(self.args.sender, 0))
         other.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return other
 
@@ -217,8 +217,8 @@ class Proxy:
         inside.bind((self.host, 0))
         outside = [socket.socket(family, socket.SOCK_DGRAM) for family in (socket.AF_INET, socket.AF_INET6)]
         outside[1].setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        for end in outside:
-            end.bind(("", 0))
+        outside[0].bind((self.args.sender, 0))
+        outside[1].bind(("", 0))
         for end in (inside, *outside):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
         named = "10.78.0.9" if self.args.hostile == "elsewhere" else "0.0.0.0"
@@ -267,6 +267,7 @@ def main():
     parser.add_argument("--login")
     parser.add_argument("--no-udp", action="store_true")
     parser.add_argument("--slow", type=int)
+    parser.add_argument("--from", dest="sender", default="")
     parser.add_argument("--hostile")
     Proxy(parser.parse_args()).run()
 

@@ -110,10 +110,11 @@ public final class ProxiedNetwork: Sendable {
     }
   }
 
-  /// Starts the proxy of `Tests/Drivers/proxy.py`.
+  /// Starts the proxy of `Tests/Drivers/proxy.py`, which the world sees as `eight.world`.
   public func startProxy(_ kind: String, port: Int = 1080, _ options: [String] = []) async throws -> ChildProcess {
     let process = try startInWorld(
-      "/usr/bin/python3", [driver("proxy.py"), kind, "\(Self.proxyAddress):\(port)"] + options)
+      "/usr/bin/python3",
+      [driver("proxy.py"), kind, "\(Self.proxyAddress):\(port)", "--from", "10.78.0.8"] + options)
     try await Self.ready(process)
     return process
   }
