@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Proxies that lie, break off, flood or dawdle. Nothing goes past them, and nobody is harmed.
-@Suite(.serialized, .throttled, .enabled(if: TestNetwork.isIsolated, "needs the namespace of scripts/test"))
+@Suite(.throttled, .enabled(if: TestNetwork.isIsolated, "needs the namespace of scripts/test"))
 struct HostileProxyTests {
   /// All ways are tried at once: a tracker of each kind, a web seed, a peer, a name, the DHT.
   private func everything(_ kind: String, _ scene: inout ProxyStage) throws -> [String] {
@@ -18,7 +18,8 @@ struct HostileProxyTests {
   }
 
   @Test(
-    .timeLimit(.minutes(2)), arguments: ["socks5", "http"], ["silent", "cut", "flood", "noise", "drip", "absent"])
+    .timeLimit(.minutes(2)), arguments: ["socks5", "http"],
+    ["silent", "cut", "flood", "noise", "drip", "absent"])
   func nothingGoesPastIt(_ kind: String, _ mode: String) async throws {
     try await withStage { stage in
       var scene = try await ProxyStage(on: stage)
@@ -27,7 +28,7 @@ struct HostileProxyTests {
       let options = try everything(kind, &scene)
       if mode != "absent" { _ = try await scene.network.startProxy(kind, ["--hostile", mode]) }
       let process = try scene.start(try scene.write(), into: try stage.folder.folder("target"), options)
-      try await Task.sleep(for: .seconds(6))
+      try await Task.sleep(for: .seconds(4))
       #expect(process.status == nil, "\(process.tail)")
       let text = process.output + process.errors
       if mode == "noise" || mode == "absent" { #expect(text.contains(#""event":"proxy""#), "\(text)") }

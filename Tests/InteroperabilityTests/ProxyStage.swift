@@ -38,7 +38,10 @@ struct ProxyStage {
     try writeFile(Array((infoHash + "\n").utf8), home + "/allowed")
     let users = (try? String(contentsOfFile: "/proc/self/uid_map", encoding: .utf8)) ?? ""
     let isRoot = getuid() == 0 && !users.contains("4294967295")
-    let command = ["opentracker", "-i", "10.78.0.4", "-p", "6969", "-P", "6969", "-d", home, "-u", "nobody", "-w", "allowed"]
+    let command = [
+      "opentracker", "-i", "10.78.0.4", "-p", "6969", "-P", "6969", "-d", home, "-u", "nobody", "-w",
+      "allowed",
+    ]
     let process = try network.startInWorld(
       isRoot ? "unshare" : command[0], isRoot ? ["--map-user=65534"] + command : Array(command.dropFirst()))
     try await network.waitForWorld(process, at: "10.78.0.4", port: 6969)
@@ -72,7 +75,8 @@ struct ProxyStage {
   }
 
   /// Downloads inside. The routers of the world are left out, unless something else is given.
-  func start(_ what: String, into target: String, _ options: [String], environment: [String: String] = [:]) throws
+  func start(_ what: String, into target: String, _ options: [String], environment: [String: String] = [:])
+    throws
     -> ChildProcess
   {
     try network.startInside(
@@ -84,7 +88,8 @@ struct ProxyStage {
   /// Downloads inside to the end, and expects that nothing went past the proxy.
   @discardableResult
   func download(
-    _ what: String, _ options: [String], environment: [String: String] = [:], within limit: Duration = .seconds(60)
+    _ what: String, _ options: [String], environment: [String: String] = [:],
+    within limit: Duration = .seconds(60)
   ) async throws -> ChildProcess {
     let target = try stage.folder.folder("target")
     let process = try start(what, into: target, options, environment: environment)

@@ -15,7 +15,8 @@ struct ProxyTests {
   }
 
   static let all = [
-    Given(kind: "socks5"), Given(kind: "socks5", server: ["--login", "joe:s:e cret"], login: "joe:s%3Ae%20cret@"),
+    Given(kind: "socks5"),
+    Given(kind: "socks5", server: ["--login", "joe:s:e cret"], login: "joe:s%3Ae%20cret@"),
     Given(kind: "http"), Given(kind: "http", server: ["--login", "joe:secret"], login: "joe:secret@"),
   ]
 
@@ -28,7 +29,8 @@ struct ProxyTests {
       scene.torrent.metainfo["announce"] = "http://one.world:6969/announce"
       let target = try stage.folder.folder("target")
       let process = try scene.start(
-        try scene.write(), into: target, ["--peer", "10.78.0.3:7000", "--listen", "10.77.0.2:7000", "--seed-time", "1s"])
+        try scene.write(), into: target,
+        ["--peer", "10.78.0.3:7000", "--listen", "10.77.0.2:7000", "--seed-time", "1s"])
       #expect(try await process.waitForExit() == .exited(0), "\(process.tail)")
       let foreign = try await scene.network.packets().foreign
       #expect(foreign.contains { $0.contains("tcp 10.77.0.2 10.78.0.3 7000") })
@@ -141,7 +143,9 @@ struct ProxyTests {
           "10.78.0.6:7000", "--no-lsd", "--dht-state", stage.folder["other nodes"],
         ])
       try await scene.network.waitForWorld(node, at: "10.78.0.6", port: 7000)
-      try await scene.startSeed(["--dht-bootstrap", "10.78.0.6:7000", "--dht-state", stage.folder["seed nodes"]])
+      try await scene.startSeed([
+        "--dht-bootstrap", "10.78.0.6:7000", "--dht-state", stage.folder["seed nodes"],
+      ])
       let server = try await scene.network.startProxy("socks5")
       try await scene.download(
         try scene.write(), ["--proxy", "socks5://10.77.0.1", "--dht-bootstrap", "six.world:7000"],
@@ -189,14 +193,17 @@ struct ProxyTests {
       let process = try scene.start(
         try scene.write(), into: target,
         [
-          "--proxy", "socks5://10.77.0.1:1080", "--proxy-trackers", "http://10.77.0.1:1081", "--proxy-web-seeds",
+          "--proxy", "socks5://10.77.0.1:1080", "--proxy-trackers", "http://10.77.0.1:1081",
+          "--proxy-web-seeds",
           "none",
         ])
       #expect(try await process.waitForExit() == .exited(0), "\(process.tail)")
       #expect(peers.output.contains("connect 10.78.0.3 7000") && !peers.output.contains("one.world"))
       #expect(trackers.output.contains("connect one.world 6969") && !trackers.output.contains("7000"))
       let foreign = try await scene.network.packets().foreign
-      #expect(!foreign.isEmpty && foreign.allSatisfy { $0.contains("10.78.0.5") && $0.contains("tcp") }, "\(foreign)")
+      #expect(
+        !foreign.isEmpty && foreign.allSatisfy { $0.contains("10.78.0.5") && $0.contains("tcp") },
+        "\(foreign)")
     }
   }
 
@@ -225,6 +232,13 @@ struct ProxyTests {
       #expect(process.status == nil)
       try await scene.expectNoLeak()
       let second = try await scene.network.startProxy(kind)
+      guard way != "utp" else {
+        // The seed takes the peer for a double until it has given up the old connection, which may take a minute.
+        try await eventually("the peer is tried again", within: .seconds(60)) {
+          second.output.contains("datagram 10.78.0.3 7000")
+        }
+        return try await scene.expectNoLeak()
+      }
       #expect(try await process.waitForExit(within: .seconds(90)) == .exited(0), "\(process.tail)")
       #expect(second.output.contains("10.78.0.3 7000"))
       #expect(try scene.torrent.faults(in: target) == [])

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Proxies that others have made: Dante (SOCKS with UDP), microsocks (SOCKS, TCP only), tinyproxy (HTTP).
-@Suite(.serialized, .throttled, .enabled(if: TestNetwork.isIsolated, "needs the namespace of scripts/test"))
+@Suite(.throttled, .enabled(if: TestNetwork.isIsolated, "needs the namespace of scripts/test"))
 struct RealProxyTests {
   private func startDante(_ scene: ProxyStage) async throws {
     let configuration = """

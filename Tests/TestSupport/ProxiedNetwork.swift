@@ -21,7 +21,8 @@ public final class ProxiedNetwork: Sendable {
     let names = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
     let hosts = names.enumerated().map { "10.78.0.\($0 + 1) \($1).world\n" }.joined()
     try writeFile(Array(("127.0.0.1 localhost\n" + hosts).utf8), stage.folder["hosts"])
-    try writeFile(Array("nameserver 10.78.0.9\noptions timeout:1 attempts:1\n".utf8), stage.folder["resolv.conf"])
+    try writeFile(
+      Array("nameserver 10.78.0.9\noptions timeout:1 attempts:1\n".utf8), stage.folder["resolv.conf"])
     var script = "ip link set lo up; mount --bind '\(stage.folder["hosts"])' /etc/hosts"
     for number in 1...names.count { script += "; ip addr add 10.78.0.\(number)/32 dev lo" }
     world = try stage.start(
@@ -111,7 +112,9 @@ public final class ProxiedNetwork: Sendable {
   }
 
   /// Starts the proxy of `Tests/Drivers/proxy.py`, which the world sees as `eight.world`.
-  public func startProxy(_ kind: String, port: Int = 1080, _ options: [String] = []) async throws -> ChildProcess {
+  public func startProxy(_ kind: String, port: Int = 1080, _ options: [String] = []) async throws
+    -> ChildProcess
+  {
     let process = try startInWorld(
       "/usr/bin/python3",
       [driver("proxy.py"), kind, "\(Self.proxyAddress):\(port)", "--from", "10.78.0.8"] + options)
