@@ -41,6 +41,7 @@ let package = Package(
     .library(name: "BitTorrent", targets: ["BitTorrent"]),
     .library(name: "Metainfo", targets: ["Metainfo"]),
     .library(name: "Bencode", targets: ["Bencode"]),
+    .library(name: "Configuration", targets: ["Configuration"]),
     .library(name: "Encryption", targets: ["Encryption"]),
     .library(name: "PeerProtocol", targets: ["PeerProtocol"]),
     .library(name: "TrackerProtocol", targets: ["TrackerProtocol"]),
@@ -48,6 +49,7 @@ let package = Package(
     .library(name: "Proxy", targets: ["Proxy"]),
     .library(name: "MainlineDHT", targets: ["MainlineDHT"]),
     .library(name: "TrackerServer", targets: ["TrackerServer"]),
+    .library(name: "Transfer", targets: ["Transfer"]),
     .executable(name: "apus", targets: ["apus"]),
   ],
   targets: [
@@ -64,7 +66,8 @@ let package = Package(
     room("Digest", ["Bytes", "CLanes", "COpenSSL"]),
     room("Bencode", ["Bytes"]),
     room("Addresses", ["Bytes"]),
-    room("ArgumentParsing"),
+    room("Configuration"),
+    room("ArgumentParsing", ["Configuration"]),
     room("JSON"),
     room("Threads", ["CSystem"]),
 
@@ -95,7 +98,10 @@ let package = Package(
       ]),
     room(
       "TrackerServer",
-      ["Addresses", "Bytes", "Digest", "Bencode", "TrackerProtocol", "HTTPServer", "EventLoop"]),
+      [
+        "Addresses", "Bytes", "Digest", "Bencode", "TrackerProtocol", "HTTPServer", "EventLoop", "CSystem",
+        "Threads",
+      ]),
     .executableTarget(
       name: "apus",
       dependencies: [
@@ -115,6 +121,7 @@ let package = Package(
     tests("DigestTests", ["Bytes", "Digest"]),
     tests("BencodeTests", ["Bencode", "Bytes", "TestSupport"]),
     tests("ArgumentParsingTests", ["ArgumentParsing"]),
+    tests("ConfigurationTests", ["Configuration"]),
     tests(
       "MetainfoTests", ["Addresses", "Metainfo", "Bencode", "Bytes", "Digest", "TestSupport"],
       exclude: ["Vectors"]),
@@ -131,7 +138,7 @@ let package = Package(
       "TrackerServerTests",
       [
         "Addresses", "TrackerServer", "TrackerProtocol", "HTTPServer", "Bencode", "Bytes", "Digest",
-        "TestSupport",
+        "TestSupport", "EventLoop", "Threads",
       ]),
     tests(
       "PieceStorageTests",

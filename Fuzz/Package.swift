@@ -5,13 +5,37 @@ import PackageDescription
 // library never see it. Built and run by scripts/fuzz.
 
 let targets = [
-  "FuzzBencode", "FuzzDHTMessage", "FuzzDHTNode", "FuzzEncryption", "FuzzLocalDiscovery", "FuzzMagnet",
-  "FuzzMetadata", "FuzzMetainfo", "FuzzPeerExchange", "FuzzPeerWire", "FuzzProxy", "FuzzTrackerQuery",
-  "FuzzTrackerReply", "FuzzUDPTracker", "FuzzUTP",
+  "FuzzBencode",
+  "FuzzContentRange",
+  "FuzzDHTMessage",
+  "FuzzDHTNode",
+  "FuzzEncryption",
+  "FuzzHolePunch",
+  "FuzzLocalDiscovery",
+  "FuzzMagnet",
+  "FuzzMetadata",
+  "FuzzMetainfo",
+  "FuzzPeerExchange",
+  "FuzzPeerWire",
+  "FuzzProxy",
+  "FuzzTrackerQuery",
+  "FuzzTrackerReply",
+  "FuzzTrackerSnapshot",
+  "FuzzUDPTracker",
+  "FuzzUTP",
 ]
 
 let rooms: [Target.Dependency] = [
-  "Bencode", "Encryption", "MainlineDHT", "Metainfo", "PeerProtocol", "Proxy", "TrackerProtocol", "UTP",
+  "Bencode",
+  "Encryption",
+  "MainlineDHT",
+  "Metainfo",
+  "PeerProtocol",
+  "Proxy",
+  "TrackerProtocol",
+  "TrackerServer",
+  "Transfer",
+  "UTP",
 ].map {
   .product(name: $0, package: "apus")
 }

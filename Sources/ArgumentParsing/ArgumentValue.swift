@@ -6,11 +6,16 @@ public protocol ArgumentValue: Sendable {
   var argumentText: String { get }
   /// All words that are accepted, if they are few; else empty.
   static var choices: [String] { get }
+  /// Whether a configuration file has the value in quotes.
+  static var isQuoted: Bool { get }
 }
 
 extension ArgumentValue {
   /// No fixed set of words.
   public static var choices: [String] { [] }
+
+  /// Text.
+  public static var isQuoted: Bool { true }
 }
 
 /// What is wrong with a word: the end of a sentence that starts with the word, as in
@@ -43,6 +48,9 @@ extension Int: ArgumentValue {
     self = value
   }
 
+  /// A number.
+  public static var isQuoted: Bool { false }
+
   /// Decimal digits.
   public var argumentText: String { String(self) }
 }
@@ -55,6 +63,9 @@ extension Double: ArgumentValue {
     }
     self = value
   }
+
+  /// A number.
+  public static var isQuoted: Bool { false }
 
   /// The shortest digits that read back as the same number.
   public var argumentText: String { self == rounded() && self < 1e15 ? String(Int(self)) : String(self) }

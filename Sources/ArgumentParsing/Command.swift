@@ -8,6 +8,8 @@ public protocol Command: Sendable {
   static var discussion: String { get }
   /// Its parameters, in the order in which help lists them.
   static var parameters: [Parameter<Self>] { get }
+  /// Where its settings come from besides the command line; `nil` if it has none.
+  static var settingSources: SettingSources? { get }
   /// The command with all defaults.
   init()
   /// Checks what single values cannot tell, such as options that exclude each other. Throws a sentence.
@@ -17,6 +19,9 @@ public protocol Command: Sendable {
 extension Command {
   /// Nothing more to say.
   public static var discussion: String { "" }
+
+  /// From the command line alone.
+  public static var settingSources: SettingSources? { nil }
 
   /// Accepts everything.
   public func validate() throws(UsageProblem) {}
@@ -37,9 +42,13 @@ public enum Invocation: Sendable {
   case run(any Command)
   /// To print this text to standard output, and no more.
   case show(String)
-  /// Nothing sensible: this one line goes to standard error, and the exit code is 64.
+  /// Nothing sensible: this goes to standard error, and the exit code is 64. One line, but for what is wrong
+  /// with a configuration file: one line a fault.
   case refuse(String)
 }
+
+/// Reads a whole file; throws a sentence that names it.
+public typealias FileReading = @Sendable (String) throws(UsageProblem) -> [UInt8]
 
 /// A program: its name, its version and its commands.
 public struct Program: Sendable {
@@ -80,9 +89,11 @@ public struct Program: Sendable {
   /// Reads a command line, without the program's own name.
   ///
   /// `environment` stands in for options that are not given and name a variable; `columns` is the width
-  /// that help is wrapped to.
+  /// that help is wrapped to; `files` reads configuration files.
   public func parse(
-    _ arguments: [String], environment: [String: String] = [:], columns: Int = 80
+    _ arguments: [String], environment: [String: String] = [:], columns: Int = 80,
+    files: @escaping FileReading = { path throws(UsageProblem) in throw UsageProblem("cannot read '\(path)'")
+    }
   ) -> Invocation {
     guard let first = arguments.first else { return .show(help(columns: columns)) }
     let rest = Array(arguments.dropFirst())
@@ -105,7 +116,7 @@ public struct Program: Sendable {
         "\(name): unknown option '\(first)'\(suggestion(for: first, among: known)); see '\(name) --help'")
     }
     guard let command = command(named: first) else { return .refuse(unknownCommand(first)) }
-    return parse(command, rest, environment: environment, columns: columns)
+    return parse(command, rest, environment: environment, columns: columns, files: files)
   }
 
   /// The command that `name` calls.
@@ -117,14 +128,19 @@ public struct Program: Sendable {
   }
 
   private func parse<C: Command>(
-    _ command: C.Type, _ arguments: [String], environment: [String: String], columns: Int
+    _ command: C.Type, _ arguments: [String], environment: [String: String], columns: Int,
+    files: @escaping FileReading
   ) -> Invocation {
-    var scanner = Scanner<C>(arguments, environment: environment)
+    var scanner = Scanner<C>(arguments, environment: environment, files: files)
     do throws(ScanEnd) {
       return .run(try scanner.run())
     } catch {
       switch error {
       case .help: return .show(help(for: command, columns: columns))
+      case .checked(let text): return .show(text)
+      case .printDefaults: return .show(defaultConfiguration(of: command))
+      case .problems(let lines):
+        return .refuse(lines.map { "\(name) \(C.name): \($0)" }.joined(separator: "\n"))
       case .problem(let text): return .refuse("\(name) \(C.name): \(text); see '\(name) \(C.name) --help'")
       }
     }

@@ -8,6 +8,24 @@ public struct Parameter<Root>: Sendable {
   public let description: ParameterDescription
   let store: @Sendable (inout Root, String) throws(ValueError) -> Void
   let defaultText: @Sendable (Root) -> String?
+  /// A setting's values as words; empty if there is none.
+  let texts: @Sendable (Root) -> [String]
+  /// Empties a list before it is set anew.
+  let clear: @Sendable (inout Root) -> Void
+
+  init(
+    description: ParameterDescription,
+    store: @escaping @Sendable (inout Root, String) throws(ValueError) -> Void,
+    defaultText: @escaping @Sendable (Root) -> String?,
+    texts: @escaping @Sendable (Root) -> [String] = { _ in [] },
+    clear: @escaping @Sendable (inout Root) -> Void = { _ in }
+  ) {
+    self.description = description
+    self.store = store
+    self.defaultText = defaultText
+    self.texts = texts
+    self.clear = clear
+  }
 
   /// The rows of a group of options that several commands share, tied to the property that holds the group.
   public static func group<Group>(
@@ -17,7 +35,9 @@ public struct Parameter<Root>: Sendable {
       Self(
         description: row.description,
         store: { root, text throws(ValueError) in try row.store(&root[keyPath: property], text) },
-        defaultText: { root in row.defaultText(root[keyPath: property]) })
+        defaultText: { root in row.defaultText(root[keyPath: property]) },
+        texts: { root in row.texts(root[keyPath: property]) },
+        clear: { root in row.clear(&root[keyPath: property]) })
     }
   }
 
@@ -128,10 +148,26 @@ public struct ParameterDescription: Sendable, Equatable {
   public let minimum: Int
   /// Left out of help, manual and completions.
   public let isHidden: Bool
+  /// The key of the configuration file that it is as well.
+  public let setting: Setting?
+  /// What it is for, if that is the scanner's business.
+  let role: Role
+
+  /// What the scanner does with a parameter besides storing it.
+  enum Role: Sendable {
+    case usual
+    /// Names the configuration file.
+    case file
+    /// Asks for a check of the settings.
+    case check
+    /// Asks for a file with all defaults.
+    case printDefaults
+  }
 
   init(
     kind: Kind, names: [String], value: String = "", help: String, completion: Completion = .none,
-    environment: String? = nil, isRepeated: Bool = false, minimum: Int = 0, isHidden: Bool = false
+    environment: String? = nil, isRepeated: Bool = false, minimum: Int = 0, isHidden: Bool = false,
+    setting: Setting? = nil, role: Role = .usual
   ) {
     self.kind = kind
     self.names = names
@@ -142,6 +178,8 @@ public struct ParameterDescription: Sendable, Equatable {
     self.isRepeated = isRepeated
     self.minimum = minimum
     self.isHidden = isHidden
+    self.setting = setting
+    self.role = role
   }
 
   /// `-o, --output <file>`, `<path>`: how help lists it.

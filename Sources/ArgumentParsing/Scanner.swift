@@ -2,20 +2,37 @@
 enum ScanEnd: Error, Equatable {
   case help
   case problem(String)
+  /// What is wrong with the settings.
+  case problems([String])
+  /// The settings were checked and are in order.
+  case checked(String)
+  case printDefaults
 }
 
 /// Reads the words after a command's name into the command.
 struct Scanner<Root: Command> {
   private let words: [String]
-  private let environment: [String: String]
+  let environment: [String: String]
+  private let files: FileReading
   private var position = 0
-  private var command = Root()
+  var command = Root()
   private var counts: [Int]
-  private let parameters = Root.parameters
+  let parameters = Root.parameters
+  /// What is wrong with the settings of file and environment.
+  var problems: [String] = []
+  /// What the words ask for, to be done when the settings of lower rank are there.
+  private var assignments: [Assignment] = []
 
-  init(_ words: [String], environment: [String: String]) {
+  private struct Assignment {
+    let index: Int
+    let text: String
+    let name: String
+  }
+
+  init(_ words: [String], environment: [String: String], files: @escaping FileReading) {
     self.words = words
     self.environment = environment
+    self.files = files
     counts = [Int](repeating: 0, count: Root.parameters.count)
   }
 
@@ -35,14 +52,37 @@ struct Scanner<Root: Command> {
         try short(word)
       }
     }
+    let wishes = Set(assignments.map { parameters[$0.index].description.role })
+    if wishes.contains(.printDefaults) { throw .printDefaults }
+    let isCheck = wishes.contains(.check)
+    let path = filePath
+    if isCheck, path == nil { throw .problem("--check-config needs a file: --config <file>") }
+    if let sources = Root.settingSources { readSettings(sources, path: path, files) }
+    var cleared = Set<Int>()
+    for assignment in assignments {
+      if cleared.insert(assignment.index).inserted { parameters[assignment.index].clear(&command) }
+      try assign(assignment)
+    }
     try readEnvironment()
     try checkCounts()
+    guard problems.isEmpty else { throw .problems(problems) }
     do throws(UsageProblem) {
       try command.validate()
     } catch {
       throw .problem(error.message)
     }
+    if isCheck, let path { throw .checked("\(path): the settings are in order\n") }
     return command
+  }
+
+  /// The configuration file that is named last on the command line, or by the environment.
+  private var filePath: String? {
+    guard let index = parameters.firstIndex(where: { $0.description.role == .file }) else { return nil }
+    if let given = assignments.last(where: { $0.index == index }) { return given.text }
+    guard let variable = parameters[index].description.environment, let path = environment[variable],
+      !path.isEmpty
+    else { return nil }
+    return path
   }
 
   private mutating func long(_ word: String) throws(ScanEnd) {
@@ -55,9 +95,9 @@ struct Scanner<Root: Command> {
     switch parameters[index].description.kind {
     case .flag:
       guard parts.count == 1 else { throw .problem("\(name) takes no value") }
-      try store(index, "", name)
+      store(index, flag(index, name), name)
     default:
-      try store(index, parts.count == 2 ? String(parts[1]) : try value(of: name, index), name)
+      store(index, parts.count == 2 ? String(parts[1]) : try value(of: name, index), name)
     }
   }
 
@@ -72,11 +112,17 @@ struct Scanner<Root: Command> {
       }
       guard parameters[index].description.kind == .flag else {
         let attached = String(letters.first == "=" ? letters.dropFirst() : letters)
-        try store(index, letters.isEmpty ? try value(of: name, index) : attached, name)
+        store(index, letters.isEmpty ? try value(of: name, index) : attached, name)
         return
       }
-      try store(index, "", name)
+      store(index, flag(index, name), name)
     }
+  }
+
+  /// What a flag stores: whether a setting is on.
+  private func flag(_ index: Int, _ name: String) -> String {
+    guard parameters[index].description.setting != nil else { return "" }
+    return name == parameters[index].description.names.last ? "false" : "true"
   }
 
   private mutating func value(of name: String, _ index: Int) throws(ScanEnd) -> String {
@@ -96,17 +142,21 @@ struct Scanner<Root: Command> {
     for (index, parameter) in parameters.enumerated() {
       let description = parameter.description
       guard description.kind == .argument, description.isRepeated || counts[index] == 0 else { continue }
-      return try store(index, word, "<\(description.value)>")
+      return store(index, word, "<\(description.value)>")
     }
     throw .problem("unexpected argument '\(word)'")
   }
 
-  private mutating func store(_ index: Int, _ text: String, _ name: String) throws(ScanEnd) {
+  private mutating func store(_ index: Int, _ text: String, _ name: String) {
+    assignments.append(Assignment(index: index, text: text, name: name))
+    counts[index] += 1
+  }
+
+  private mutating func assign(_ assignment: Assignment) throws(ScanEnd) {
     do throws(ValueError) {
-      try parameters[index].store(&command, text)
-      counts[index] += 1
+      try parameters[assignment.index].store(&command, assignment.text)
     } catch {
-      throw .problem("\(name): '\(text)' \(error.problem)")
+      throw .problem("\(assignment.name): '\(assignment.text)' \(error.problem)")
     }
   }
 
@@ -116,7 +166,8 @@ struct Scanner<Root: Command> {
       else {
         continue
       }
-      try store(index, text, "environment variable \(variable)")
+      counts[index] += 1
+      try assign(Assignment(index: index, text: text, name: "environment variable \(variable)"))
     }
   }
 

@@ -10,7 +10,11 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -331,3 +335,183 @@ void apus_trim_heap(void) {
   malloc_trim(0);
 #endif
 }
+
+void *apus_map(size_t size) {
+  void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (base == MAP_FAILED) return NULL;
+#ifdef MADV_NOHUGEPAGE
+  // A huge page would count 2 MiB for the first byte that is used.
+  madvise(base, size, MADV_NOHUGEPAGE);
+#endif
+  return base;
+}
+
+void *apus_remap(void *base, size_t size, size_t new_size) {
+#ifdef __linux__
+  void *moved = mremap(base, size, new_size, MREMAP_MAYMOVE);
+  return moved == MAP_FAILED ? NULL : moved;
+#else
+  void *moved = apus_map(new_size);
+  if (moved == NULL) return NULL;
+  memcpy(moved, base, size < new_size ? size : new_size);
+  munmap(base, size);
+  return moved;
+#endif
+}
+
+void apus_unmap(void *base, size_t size) { munmap(base, size); }
+
+void apus_discard(void *base, size_t size) {
+#ifdef __linux__
+  madvise(base, size, MADV_DONTNEED);
+#else
+  madvise(base, size, MADV_FREE);
+#endif
+}
+
+static int local_address(struct sockaddr_un *address, const char *path) {
+  memset(address, 0, sizeof *address);
+  address->sun_family = AF_UNIX;
+  if (strlen(path) >= sizeof address->sun_path) {
+    errno = ENAMETOOLONG;
+    return -1;
+  }
+  strcpy(address->sun_path, path);
+  return 0;
+}
+
+static int local_socket(void) {
+  int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+  if (fd >= 0) fcntl(fd, F_SETFD, FD_CLOEXEC);
+  return fd;
+}
+
+static int close_failed(int fd) {
+  int code = errno;
+  close(fd);
+  errno = code;
+  return -1;
+}
+
+int apus_listen_locally(const char *path) {
+  struct sockaddr_un address;
+  if (local_address(&address, path) < 0) return -1;
+  int fd = local_socket();
+  if (fd < 0) return -1;
+  // The mode of the socket file counts from when it is made.
+  if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || chmod(path, 0600) < 0 || listen(fd, 4) < 0)
+    return close_failed(fd);
+  return fd;
+}
+
+int apus_connect_locally(const char *path) {
+  struct sockaddr_un address;
+  if (local_address(&address, path) < 0) return -1;
+  int fd = local_socket();
+  if (fd < 0) return -1;
+  if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0) return close_failed(fd);
+  return fd;
+}
+
+int apus_is_own_user(int fd) {
+#ifdef __linux__
+  struct ucred other;
+  socklen_t length = sizeof other;
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &other, &length) < 0) return 0;
+  return other.uid == geteuid() || other.uid == 0;
+#else
+  uid_t user;
+  gid_t group;
+  if (getpeereid(fd, &user, &group) < 0) return 0;
+  return user == geteuid() || user == 0;
+#endif
+}
+
+union descriptor_control {
+  char bytes[CMSG_SPACE(sizeof(int) * APUS_DESCRIPTORS)];
+  struct cmsghdr header;
+};
+
+int apus_send_descriptors(int fd, const void *bytes, size_t length, const int *descriptors, int count) {
+  if (count < 0 || count > APUS_DESCRIPTORS) {
+    errno = EINVAL;
+    return -1;
+  }
+  union descriptor_control control;
+  size_t done = 0;
+  while (done < length) {
+    struct iovec vector = {(char *)bytes + done, length - done};
+    struct msghdr message;
+    memset(&message, 0, sizeof message);
+    message.msg_iov = &vector;
+    message.msg_iovlen = 1;
+    if (done == 0 && count > 0) {
+      memset(&control, 0, sizeof control);
+      message.msg_control = control.bytes;
+      message.msg_controllen = CMSG_SPACE(sizeof(int) * count);
+      struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+      header->cmsg_level = SOL_SOCKET;
+      header->cmsg_type = SCM_RIGHTS;
+      header->cmsg_len = CMSG_LEN(sizeof(int) * count);
+      memcpy(CMSG_DATA(header), descriptors, sizeof(int) * count);
+    }
+    ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent <= 0) return -1;
+    done += sent;
+  }
+  return 0;
+}
+
+ssize_t apus_receive_descriptors(int fd, void *bytes, size_t length, int *descriptors, int *count) {
+  union descriptor_control control;
+  struct iovec vector = {bytes, length};
+  struct msghdr message;
+  memset(&message, 0, sizeof message);
+  message.msg_iov = &vector;
+  message.msg_iovlen = 1;
+  message.msg_control = control.bytes;
+  message.msg_controllen = sizeof control.bytes;
+  *count = 0;
+  ssize_t result;
+#ifdef MSG_CMSG_CLOEXEC
+  int flags = MSG_CMSG_CLOEXEC;
+#else
+  int flags = 0;
+#endif
+  do {
+    result = recvmsg(fd, &message, flags);
+  } while (result < 0 && errno == EINTR);
+  if (result < 0) return result;
+  for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header != NULL; header = CMSG_NXTHDR(&message, header)) {
+    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+    int came = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (int i = 0; i < came; i++) {
+      int descriptor;
+      memcpy(&descriptor, CMSG_DATA(header) + i * sizeof(int), sizeof descriptor);
+      fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+      if (*count < APUS_DESCRIPTORS) descriptors[(*count)++] = descriptor;
+      else close(descriptor);
+    }
+  }
+  return result;
+}
+
+int apus_set_patience(int fd, int milliseconds) {
+  struct timeval time = {milliseconds / 1000, milliseconds % 1000 * 1000};
+  if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time) < 0) return -1;
+  return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time);
+}
+
+int apus_socket_type(int fd, int *listens) {
+  int type = -1;
+  socklen_t length = sizeof type;
+  if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) < 0) return -1;
+  length = sizeof *listens;
+  if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, listens, &length) < 0) *listens = 0;
+  return type;
+}
+
+int apus_duplicate(int fd) { return fcntl(fd, F_DUPFD_CLOEXEC, 0); }
+
+int apus_set_close_on_exec(int fd) { return fcntl(fd, F_SETFD, FD_CLOEXEC); }

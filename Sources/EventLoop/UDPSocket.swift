@@ -44,6 +44,8 @@ public final class UDPSocket: ReadinessHandler, DeferredWork {
   /// -1 while there is no relay.
   private var descriptor: Int32
   private var relay: Endpoint?
+  /// Whether datagrams are taken from it; else it only sends.
+  private let receives: Bool
   private let datagramSize: Int
   private let buffer: UnsafeMutablePointer<UInt8>
   private let arrivals: UnsafeMutablePointer<apus_datagram>
@@ -65,6 +67,7 @@ public final class UDPSocket: ReadinessHandler, DeferredWork {
     self.bound = bound
     self.datagramSize = datagramSize
     isRelayed = false
+    receives = true
     unsafe buffer = .allocate(capacity: Int(APUS_DATAGRAMS) * datagramSize)
     unsafe arrivals = .allocate(capacity: Int(APUS_DATAGRAMS))
     unsafe arrivals.initialize(repeating: apus_datagram(), count: Int(APUS_DATAGRAMS))
@@ -77,9 +80,28 @@ public final class UDPSocket: ReadinessHandler, DeferredWork {
     bound = Endpoint(isV4 ? .anyV4 : .anyV6, port: 0)
     self.datagramSize = datagramSize + SOCKS5Datagram.headerSize(isV4: isV4)
     isRelayed = true
+    receives = true
     unsafe buffer = .allocate(capacity: Int(APUS_DATAGRAMS) * self.datagramSize)
     unsafe arrivals = .allocate(capacity: Int(APUS_DATAGRAMS))
     unsafe arrivals.initialize(repeating: apus_datagram(), count: Int(APUS_DATAGRAMS))
+  }
+
+  /// Another way out of the same port, for another loop: what comes is left to the socket that `outlet` gave the
+  /// descriptor for.
+  public init(outlet descriptor: Int32, bound: Endpoint) {
+    self.descriptor = descriptor
+    self.bound = bound
+    datagramSize = 0
+    receives = false
+    isRelayed = false
+    unsafe buffer = .allocate(capacity: 1)
+    unsafe arrivals = .allocate(capacity: 1)
+  }
+
+  /// A descriptor for another way out of the same port; `nil` if there are too many descriptors.
+  public func outlet() -> Int32? {
+    let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+    return copy < 0 ? nil : copy
   }
 
   deinit {
@@ -96,7 +118,7 @@ public final class UDPSocket: ReadinessHandler, DeferredWork {
 
   private func watch(on loop: isolated Loop) -> Bool {
     watcher = loop.watcher(descriptor, self)
-    watcher?.watch(for: .readable)
+    watcher?.watch(for: receives ? .readable : [])
     return watcher != nil
   }
 
@@ -185,7 +207,7 @@ public final class UDPSocket: ReadinessHandler, DeferredWork {
       flush()
       if waiting.isEmpty { handler?.drained(on: loop) }
     }
-    guard events.contains(.readable) else { return }
+    guard receives, events.contains(.readable) else { return }
     for _ in 0..<Self.batchLimit {
       let count = unsafe apus_receive_datagrams(descriptor, arrivals, APUS_DATAGRAMS, buffer, datagramSize)
       guard count > 0 else { break }
@@ -229,7 +251,7 @@ public final class UDPSocket: ReadinessHandler, DeferredWork {
       } else if apus_errno() == EAGAIN {
         waiting.removeFirst(first)
         lastRemote = nil
-        watcher?.watch(for: [.readable, .writable])
+        watcher?.watch(for: receives ? [.readable, .writable] : .writable)
         return
       } else if waiting[first].segment > 0 {
         // A path, or an interface, on which that does not work.
@@ -243,7 +265,7 @@ public final class UDPSocket: ReadinessHandler, DeferredWork {
     lastRemote = nil
     waiting.removeAll(keepingCapacity: true)
     outgoing.removeAll(keepingCapacity: true)
-    watcher?.watch(for: .readable)
+    watcher?.watch(for: receives ? .readable : [])
   }
 
   /// Makes single datagrams of merged ones, from the one at `first` on.
@@ -338,12 +360,16 @@ public final class UDPSocket: ReadinessHandler, DeferredWork {
     handler?.received(datagram.extracting(payload..<datagram.byteCount), from: source, on: loop)
   }
 
-  /// Binds a non-blocking socket; port 0 takes a free one. Returns the descriptor and what it is bound to.
-  public static func bind(to endpoint: Endpoint) throws(SocketError) -> (descriptor: Int32, bound: Endpoint) {
+  /// Binds a non-blocking socket; port 0 takes a free one. Returns the descriptor and what it is bound to. Sockets
+  /// that are `sharing` can have the same port; datagrams are spread over them.
+  public static func bind(
+    to endpoint: Endpoint, sharing: Bool = false
+  ) throws(SocketError) -> (descriptor: Int32, bound: Endpoint) {
     let operation = "receive datagrams on \(endpoint)"
     let descriptor = apus_socket(endpoint.address.isV4 ? AF_INET : AF_INET6, Int32(SOCK_DGRAM.rawValue))
     guard descriptor >= 0 else { throw SocketError(operation) }
     if !endpoint.address.isV4 { _ = apus_set_option(descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1) }
+    if sharing { _ = apus_set_option(descriptor, SOL_SOCKET, SO_REUSEPORT, 1) }
     // As much as the system allows: what does not fit into the buffer is lost.
     _ = apus_set_option(descriptor, SOL_SOCKET, SO_RCVBUF, 1 << 20)
     _ = apus_set_option(descriptor, SOL_SOCKET, SO_SNDBUF, 1 << 20)
@@ -357,5 +383,13 @@ public final class UDPSocket: ReadinessHandler, DeferredWork {
       throw error
     }
     return (descriptor, bound)
+  }
+
+  /// Has a socket send to `remote`, and receive from there, only.
+  public static func connect(_ descriptor: Int32, to remote: Endpoint) throws(SocketError) {
+    let result = unsafe remote.withSocketAddress { address, length in
+      unsafe Glibc.connect(descriptor, address, length)
+    }
+    guard result == 0 else { throw SocketError("send datagrams to \(remote)") }
   }
 }

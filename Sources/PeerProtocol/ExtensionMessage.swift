@@ -11,6 +11,8 @@ public enum ExtensionKind: UInt8, Hashable, Sendable, CaseIterable {
   case donthave = 3
   /// Whether the sender wants nothing more.
   case uploadOnly = 4
+  /// Two peers that cannot reach each other meet through a third (BEP 55).
+  case holePunch = 5
 
   /// The name that the handshake maps to an id.
   public var name: String {
@@ -19,6 +21,7 @@ public enum ExtensionKind: UInt8, Hashable, Sendable, CaseIterable {
     case .peerExchange: "ut_pex"
     case .donthave: "lt_donthave"
     case .uploadOnly: "upload_only"
+    case .holePunch: "ut_holepunch"
     }
   }
 }
@@ -39,7 +42,7 @@ public enum ExtensionMessage: Hashable, Sendable {
     case .uploadOnly:
       guard payload.byteCount >= 1 else { throw .malformedExtension(name: kind.name) }
       self = .uploadOnly(payload.byte(at: 0) != 0)
-    case .metadata, .peerExchange:
+    case .metadata, .peerExchange, .holePunch:
       return nil
     }
   }

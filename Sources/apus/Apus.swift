@@ -17,20 +17,27 @@ struct Apus {
     let interruption = Interruption()
     let console = Console(environment: environment, interruption: interruption)
     let columns = Int(apus_terminal_columns(1))
-    switch Program.apus.parse(
-      Process.arguments, environment: environment, columns: columns > 0 ? columns : 80)
-    {
+    let parse: @Sendable () -> Invocation = {
+      Program.apus.parse(
+        Process.arguments, environment: environment, columns: columns > 0 ? columns : 80,
+        files: FileSystem.configuration)
+    }
+    switch parse() {
     case .show(let text):
       console.write(text)
       _exit(ExitStatus.success.code)
-    case .refuse(let line):
-      console.note(line)
+    case .refuse(let lines):
+      for line in lines.split(separator: "\n") { console.note(String(line)) }
       _exit(ExitStatus.usage.code)
     case .run(let command):
       guard let command = command as? any RunnableCommand else { _exit(ExitStatus.failure.code) }
-      let scene = Scene(console: console, interruption: interruption, environment: environment)
+      let hangUp = HangUp()
+      let scene = Scene(
+        console: console, interruption: interruption, environment: environment, hangUp: hangUp,
+        parseAgain: parse)
       Task.detached { _exit(await outcome(of: command, scene).code) }
-      SignalWatch.run(interruption, cleanly: type(of: command).stopsCleanly, console: console)
+      SignalWatch.run(
+        interruption, hangUp, cleanly: type(of: command).stopsCleanly, console: console)
     }
   }
 
@@ -68,6 +75,10 @@ struct Scene: Sendable {
   let console: Console
   let interruption: Interruption
   let environment: [String: String]
+  /// What SIGHUP does.
+  let hangUp: HangUp
+  /// Reads command line, environment and configuration file once more.
+  let parseAgain: @Sendable () -> Invocation
 
   /// The exit status of a command that ended because it was asked to.
   var interruptedStatus: ExitStatus {
@@ -130,7 +141,7 @@ extension Program {
     ],
     commands: [
       Create.self, Show.self, MagnetLink.self, Verify.self, TrackerService.self, Download.self, Seed.self,
-      DHTCommand.self, Demo.self,
+      DHTCommand.self, Demo.self, Bench.self,
     ])
 }
 

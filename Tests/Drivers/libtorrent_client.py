@@ -1,7 +1,8 @@
 """A libtorrent client for the tests: seeds or downloads, makes torrents, and tells what one contains.
 
     libtorrent_client.py run TORRENT|MAGNET --dir DIR --listen IP:PORT [--peer IP:PORT]... [--only FILE]...
-                             [--stock] [--utp] [--encrypted] [--lsd] [--slow] [--dht IP:PORT]...
+                             [--stock] [--utp] [--encrypted] [--lsd] [--slow] [--no-pex]
+                             [--dht IP:PORT]...
     libtorrent_client.py dht DIGEST|KEY|- --listen IP:PORT --dht IP:PORT [--salt TEXT] [--put TEXT [--seed HEX]]
     libtorrent_client.py create PATH --format v1|v1-padded|v2|hybrid --piece-length N --output FILE [--tracker URL]
                              [--web-seed URL]
@@ -58,7 +59,7 @@ def session(args):
         settings.update({"in_enc_policy": 2, "out_enc_policy": 2})
     if args.slow:
         settings.update({"download_rate_limit": 1000, "upload_rate_limit": 1000})
-    return lt.session(settings)
+    return lt.session(settings, 0) if args.no_pex else lt.session(settings)
 
 
 def run(args):
@@ -187,6 +188,7 @@ def main():
     parser.add_argument("--stock", action="store_true")
     parser.add_argument("--lsd", action="store_true")
     parser.add_argument("--slow", action="store_true")
+    parser.add_argument("--no-pex", action="store_true")
     parser.add_argument("--utp", action="store_true")
     parser.add_argument("--encrypted", action="store_true")
     parser.add_argument("--format", choices=FORMATS, default="hybrid")

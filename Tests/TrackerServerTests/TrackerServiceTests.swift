@@ -17,7 +17,8 @@ final class TestTracker: Sendable {
     var configuration = TrackerConfiguration(listen: [], interval: interval)
     limits(&configuration.limits)
     let box = Box()
-    service = TrackerService(configuration, seed: 7) { box.tracker?.seconds.load(ordering: .relaxed) ?? 1000 }
+    service = TrackerService(
+      TrackerCore(configuration, seed: 7) { box.tracker?.seconds.load(ordering: .relaxed) ?? 1000 })
     box.tracker = self
   }
 
@@ -125,7 +126,7 @@ struct TrackerServiceTests {
     #expect(texts(try tracker.announce("203.0.113.1")) == ["192.168.1.2:6881", "[2001:db8::2]:6881"])
     let done = try tracker.announce("192.168.1.2", left: 0, .completed, extra: "&ipv6=2001:db8::2")
     #expect(done.seeds == 2)
-    #expect(tracker.service.table.scrape(hash(1))?.downloaded == 1)
+    #expect(tracker.service.core.table.scrape(hash(1))?.downloaded == 1)
     _ = try tracker.announce("192.168.1.2", left: 0, .stopped, extra: "&ipv6=2001:db8::2")
     #expect(texts(try tracker.announce("203.0.113.9")) == ["203.0.113.1:6881"])
   }
@@ -146,11 +147,11 @@ struct TrackerServiceTests {
     _ = try tracker.announce("203.0.113.2")
     _ = try tracker.announce("203.0.113.3")
     tracker.pass(150)
-    tracker.service.sweep(shards: 512)
-    #expect(tracker.service.table.statistics.peers == 3)
+    tracker.service.core.sweep(shards: 512)
+    #expect(tracker.service.core.table.statistics.peers == 3)
     tracker.pass(1)
-    tracker.service.sweep(shards: 512)
-    #expect(tracker.service.table.statistics.peers == 0)
+    tracker.service.core.sweep(shards: 512)
+    #expect(tracker.service.core.table.statistics.peers == 0)
   }
 
   @Test(
@@ -182,6 +183,10 @@ struct TrackerServiceTests {
     #expect(String(decoding: wrong.body, as: UTF8.self).contains("8:retry in5:never"))
     #expect(TestTracker().get("/announce", method: "POST").status == 405)
     let full = TestTracker { $0.torrents = 0 }
+    let first = try full.announce("203.0.113.1")
+    #expect(first.peers == [], "who comes once is sent away politely")
+    #expect(first.interval == 60)
+    #expect(first.minimumInterval == 30)
     #expect {
       try full.announce("203.0.113.1")
     } throws: { error in
@@ -219,7 +224,7 @@ struct TrackerServiceTests {
     #expect(response.contentType == "application/json")
     let text = String(decoding: response.body, as: UTF8.self)
     for part in [
-      "\"torrents\": 1,", "\"peers\": 2,", "\"seeds\": 1,", "\"leeches\": 1,", "\"announces\": 3,",
+      "\"torrents\": 1,", "\"peers\": 2,", "\"seeds\": 1,", "\"leeches\": 1,", "\"announces\": 2,",
       "\"scrapes\": 1,", "\"failures\": 2,", "\"uptime\": 5,",
     ] {
       #expect(text.contains(part), "\(text)")

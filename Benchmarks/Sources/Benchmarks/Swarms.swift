@@ -1,11 +1,13 @@
 import Addresses
 import Bytes
 import Digest
-import TrackerServer
+import Glibc
+
+@testable import TrackerServer
 
 /// A tracker's table.
 enum Swarms {
-  static let all = [manyTorrents, largeSwarm]
+  static let all = [manyTorrents, largeSwarm, newTorrents, expiry, snapshot]
 
   /// A million torrents of one peer each, which renew in no order: what a real tracker sees most.
   private static let manyTorrents = Benchmark(
@@ -50,6 +52,50 @@ enum Swarms {
       announce(0, peer: peer, to: table, now: 2, into: &reply)
     }
     use(reply.peersV4.count)
+  }
+
+  /// Torrents that are new; the index grows on the way.
+  private static let newTorrents = Benchmark("swarm table: a new torrent", operations: 200_000) {
+    let table = SwarmTable(seed: 1)
+    var reply = SwarmReply()
+    return { count in fill(table, count, into: &reply) }
+  }
+
+  private static func fill(_ table: SwarmTable, _ count: Int, into reply: inout SwarmReply) {
+    for number in 0..<count { announce(number, peer: number, to: table, now: 1, into: &reply) }
+    use(reply.counts.leeches)
+  }
+
+  /// All torrents are past their lifetime.
+  private static let expiry = Benchmark("swarm table: a torrent expires", operations: 200_000) {
+    let table = SwarmTable(seed: 1)
+    var reply = SwarmReply()
+    fill(table, 200_000, into: &reply)
+    // Shards that nobody looked at for a lifetime forget all at once.
+    for shard in 0..<table.shardCount { _ = table.sweep(shard: shard, budget: 0, now: 2000) }
+    return { _ in sweep(table) }
+  }
+
+  private static func sweep(_ table: SwarmTable) {
+    for shard in 0..<table.shardCount { while !table.sweep(shard: shard, budget: 512, now: 3000) {} }
+    precondition(table.statistics.torrents == 0)
+  }
+
+  private static let snapshot = Benchmark("swarm table: a torrent in a snapshot", operations: 200_000) {
+    let table = SwarmTable(seed: 1)
+    var reply = SwarmReply()
+    fill(table, 200_000, into: &reply)
+    return { _ in write(table) }
+  }
+
+  private static func write(_ table: SwarmTable) {
+    let descriptor = open("/dev/null", O_WRONLY)
+    defer { close(descriptor) }
+    do throws(SnapshotFault) {
+      use(try table.writeSnapshot(to: descriptor, wall: 0) { 1 }.torrents)
+    } catch {
+      preconditionFailure("\(error)")
+    }
   }
 
   private static func announce(

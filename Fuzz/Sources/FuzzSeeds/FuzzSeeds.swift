@@ -37,6 +37,8 @@ enum FuzzSeeds {
     write(utp, to: "\(folder)/FuzzUTP")
     write(udpTracker, to: "\(folder)/FuzzUDPTracker")
     write(proxy, to: "\(folder)/FuzzProxy")
+    write(holePunches, to: "\(folder)/FuzzHolePunch")
+    write(contentRanges, to: "\(folder)/FuzzContentRange")
   }
 
   /// What proxies say, each behind a byte for how it is cut, and what is read elsewhere.
@@ -50,6 +52,23 @@ enum FuzzSeeds {
       "early": [31] + Array("HTTP/1.1 103 Early\r\n\r\nHTTP/1.0 407 Who\n\n".utf8),
       "datagram": [0, 0, 0, 1, 10, 0, 0, 1, 26, 225, 1, 2, 3],
       "url": Array("socks5h://us%65r:p%40ss@[2001:db8::1]:9050/".utf8),
+    ]
+  }
+
+  /// One of each kind and family.
+  static var holePunches: [String: [UInt8]] {
+    let there: [UInt8] = [8, 8, 4, 4, 26, 225]
+    return [
+      "rendezvous": [0, 0] + there, "connect": [1, 0] + there + [0, 0, 0, 0],
+      "failed": [2, 0] + there + [0, 0, 0, 2],
+      "v6": [1, 1, 0x20, 1, 0xd, 0xb8] + [UInt8](repeating: 0, count: 11) + [1, 26, 225, 0, 0, 0, 0],
+    ]
+  }
+
+  static var contentRanges: [String: [UInt8]] {
+    [
+      "part": Array("bytes 0-99/1234".utf8), "unknown": Array("bytes 5-5/*".utf8),
+      "none": Array("bytes */77".utf8), "numbers": Array("0-9/10".utf8),
     ]
   }
 

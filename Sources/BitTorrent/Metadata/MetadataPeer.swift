@@ -62,6 +62,10 @@ final class MetadataPeer: ReadinessHandler {
     since = now
   }
 
+  /// What carries the bytes, and whether uTP was about to.
+  var transport: PeerTransport { stream.transport }
+  var hasBeatenUTP: Bool { stream.hasBeatenUTP }
+
   func start(on loop: isolated Loop) -> Bool {
     stream.start(self, for: phase == .connecting ? .writable : .readable, on: loop)
   }

@@ -72,6 +72,7 @@ extension MetadataSwarm {
     if peer.isOutgoing {
       connecting -= 1
       book.connected(peer.remote)
+      book.worked(peer.remote, over: peer.transport)
       book.understood(peer.remote, isEncrypted: peer.beginsEncrypted)
     }
     return !peers.values.contains { $0 !== peer && $0.phase == .open && $0.peerID == peer.peerID }
@@ -98,6 +99,9 @@ extension MetadataSwarm {
         book.varied(peer.remote, from: peer.beginsEncrypted, now: now)
       {
         return
+      }
+      if peer.isOutgoing, peer.peerID == nil, peer.hasBeatenUTP {
+        return book.tryOverUTP(peer.remote, now: now)
       }
       book.disconnected(endpoint, wasUseful: false, now: now, using: &random)
     default: book.disconnected(endpoint, wasUseful: false, now: now, using: &random)

@@ -35,7 +35,7 @@ extension Torrent {
   /// The extension messages that we take for this torrent.
   var extensionKinds: [ExtensionKind] {
     let always: [ExtensionKind] = [.metadata, .donthave, .uploadOnly]
-    return exchangesPeers ? always + [.peerExchange] : always
+    return always + (exchangesPeers ? [.peerExchange] : []) + (punchesHoles ? [.holePunch] : [])
   }
 
   func metadataAsked(_ bytes: RawSpan, by peer: PeerConnection, on loop: isolated Loop) {

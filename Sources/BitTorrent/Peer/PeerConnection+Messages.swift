@@ -174,6 +174,7 @@ extension PeerConnection {
     }
     if kind == .metadata { return torrent.metadataAsked(bytes, by: self, on: loop) }
     if kind == .peerExchange { return torrent.peersExchanged(bytes, by: self, on: loop) }
+    if kind == .holePunch { return torrent.holePunchAsked(bytes, by: self, on: loop) }
     switch try? ExtensionMessage(kind, payload: bytes) {
     case .donthave(let piece): lost(piece, on: loop)
     case .uploadOnly(let isUploadOnly):

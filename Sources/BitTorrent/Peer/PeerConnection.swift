@@ -92,6 +92,10 @@ final class PeerConnection: ReadinessHandler {
   var leafReads = 0
   var metadataAllowance: MetadataAllowance?
   var exchange = PeerExchange()
+  var holePunching = HolePunching()
+  /// A connection that is being opened while the peer opens one to us, and one for which that has been asked for.
+  var isPunched = false
+  var hasAskedForPunch = false
   /// What was new the last time that it was told.
   var exchangeVersion: UInt32 = 0
   /// When it was unchoked or given blocks, the later; `nil` while it is choked.

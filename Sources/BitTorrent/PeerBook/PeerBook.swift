@@ -28,9 +28,14 @@ struct PeerBook {
     var transport: PeerTransport?
     /// Whether it is greeted encrypted; `nil`: as we usually do.
     var isEncrypted: Bool?
+    /// Whether others say that it wants to be greeted encrypted.
+    var prefersEncryption = false
+    /// A peer that is, or was, connected with it and helps in hole punching: its serial number.
+    var relay: UInt32?
     /// Whether the other way of greeting has been tried since the last failure.
     var hasVaried = false
 
+    var greeting: Bool? { isEncrypted ?? (prefersEncryption ? true : nil) }
     var rank: Int { failures * 2 + (source == .user ? 0 : 1) }
   }
 
@@ -102,7 +107,26 @@ struct PeerBook {
     entries[best.endpoint]?.isInUse = true
     return Candidate(
       endpoint: best.endpoint, isV2Only: best.entry.isV2Only, transport: best.entry.transport,
-      isEncrypted: best.entry.isEncrypted)
+      isEncrypted: best.entry.greeting)
+  }
+
+  /// What another peer says of it.
+  mutating func heard(of endpoint: Endpoint, prefersEncryption: Bool, relay: UInt32?) {
+    if prefersEncryption { entries[endpoint]?.prefersEncryption = true }
+    if let relay { entries[endpoint]?.relay = relay }
+  }
+
+  /// Who told of a peer and helps in hole punching.
+  func relay(to endpoint: Endpoint) -> UInt32? { entries[endpoint]?.relay }
+
+  /// Takes a peer that is to be met now, over uTP, because it connects to us at the same time; `nil` if that goes
+  /// on already, or must not be.
+  mutating func meet(_ endpoint: Endpoint) -> Candidate? {
+    add(endpoint, from: .exchange)
+    guard let entry = entries[endpoint], !entry.isInUse else { return nil }
+    entries[endpoint]?.isInUse = true
+    return Candidate(
+      endpoint: endpoint, isV2Only: entry.isV2Only, transport: .utp, isEncrypted: entry.greeting)
   }
 
   /// An incoming peer is at `endpoint` (its listening one, where that is known).

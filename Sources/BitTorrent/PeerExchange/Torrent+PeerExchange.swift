@@ -1,5 +1,6 @@
 import Addresses
 import Bytes
+import Encryption
 import EventLoop
 import Metainfo
 import PeerProtocol
@@ -42,6 +43,8 @@ extension Torrent {
       if peer.isSeed || peer.extensions?.isUploadOnly == true { flags.insert(.seed) }
       if peer.isOutgoing { flags.insert(.reachable) }
       if peer.isEncrypted { flags.insert(.prefersEncryption) }
+      if peer.stream.transport == .utp { flags.insert(.utp) }
+      if peer.takesPartInPunching { flags.formUnion([.utp, .holepunch]) }
       contacts.append(PeerExchangeMessage.Contact(endpoint, flags))
     }
     return contacts
@@ -65,6 +68,14 @@ extension Torrent {
         && PeerExchange.isPlausible(contact.endpoint, toldBetween: peer.remote.address)
         && !context.isOurs(contact.endpoint)
     }
-    learn(useful.map(\.endpoint), from: .exchange, on: loop)
+    for contact in useful {
+      book.add(contact.endpoint, from: .exchange)
+      book.heard(
+        of: contact.endpoint,
+        prefersEncryption: contact.flags.contains(.prefersEncryption)
+          && context.configuration.encryption != .off,
+        relay: contact.flags.contains(.holepunch) && peer.takesPartInPunching ? peer.serial : nil)
+    }
+    connectMore(on: loop)
   }
 }

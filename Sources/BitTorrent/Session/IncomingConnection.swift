@@ -40,7 +40,7 @@ final class IncomingConnection: ReadinessHandler {
     } else {
       bytes += part
     }
-    if responder == nil { readHandshake() }
+    if responder == nil { readHandshake(on: loop) }
   }
 
   /// What there is to be read: exactly the handshake where nothing is hidden, because what follows belongs to
@@ -58,7 +58,7 @@ final class IncomingConnection: ReadinessHandler {
   }
 
   /// Looks at the bytes that are in the clear: on to the torrent, or to the key exchange.
-  private func readHandshake() {
+  private func readHandshake(on loop: isolated Loop) {
     let isGreeting = Handshake.isPrefix(bytes.rawBytes)
     guard ciphers != nil || isGreeting else {
       guard policy != .off else { return refuse() }
@@ -70,7 +70,7 @@ final class IncomingConnection: ReadinessHandler {
         return refuse()
       }
       bytes = clear
-      if responder == nil { readHandshake() }
+      if responder == nil { readHandshake(on: loop) }
       return
     }
     guard policy != .require || ciphers != nil else { return refuse() }
@@ -81,8 +81,9 @@ final class IncomingConnection: ReadinessHandler {
     guard let handshake = try? Handshake(Array(bytes.prefix(Handshake.byteCount)).rawBytes) else {
       return refuse()
     }
+    stream.answersGreeting()
     let early = Array(bytes[Handshake.byteCount...])
-    listener.greeted(self, handshake, ciphers, early: early)
+    listener.greeted(self, handshake, ciphers, early: early, on: loop)
   }
 
   /// One step of the key exchange. What has come of the stream, in the clear; `nil` if it failed.

@@ -67,14 +67,26 @@ final class Listener: ReadinessHandler {
 
   /// A handshake is complete: the torrent's loop takes the connection over.
   func greeted(
-    _ incoming: IncomingConnection, _ handshake: Handshake, _ ciphers: StreamCiphers?, early: [UInt8]
+    _ incoming: IncomingConnection, _ handshake: Handshake, _ ciphers: StreamCiphers?, early: [UInt8],
+    on loop: isolated Loop
   ) {
     forget(incoming)
     let visitor = Visitor(
       carrier: incoming.release(), remote: incoming.remote, acceptedAt: incoming.acceptedAt,
       handshake: handshake, ciphers: ciphers, early: early)
     guard let seat = registry.find(handshake.infoHash) else { return visitor.dismiss() }
+    if seat.loop !== loop, case .utp(let stream) = visitor.carrier {
+      return send(visitor, stream.value(on: loop), to: seat)
+    }
     seat.loop.post { loop in seat.value(on: loop).accept(visitor, on: loop) }
+  }
+
+  /// A connection over uTP moves to the loop of its torrent: what comes for it later goes there as well.
+  private func send(_ visitor: Visitor, _ stream: UTPStream, to seat: Confined<TorrentSeat>) {
+    guard let passage = stream.depart(for: seat.loop) else { return visitor.dismiss() }
+    seat.loop.post { loop in
+      seat.value(on: loop).accept(visitor.carried(by: passage.arrive(on: loop)), on: loop)
+    }
   }
 
   func forget(_ incoming: IncomingConnection) {

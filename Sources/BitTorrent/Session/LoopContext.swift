@@ -49,7 +49,7 @@ final class LoopContext: DeferredWork {
   var listening: [Endpoint] = []
   /// The local network; `nil` if it is left alone.
   var neighbours: Confined<LocalNeighbours>?
-  /// uTP beside each listener; only on the loop of the session's UDP sockets.
+  /// uTP beside each listener.
   var utp: [UTPPort] = []
   /// Where peers see us.
   var ourAddress = AddressVotes()

@@ -93,6 +93,8 @@ public final class Session: Sendable {
     }
     if let route = routes.peers {
       ports = await Self.relayedPorts(route, loops, usesUTP: configuration.usesUTP)
+    } else if configuration.usesUTP {
+      await Self.shareUTP(ports, among: loops)
     }
     self.ports = ports
     dht = await Self.joinDHT(configuration.dht, ports: ports, context: loops[0])
@@ -112,6 +114,40 @@ public final class Session: Sendable {
     if let neighbours {
       for context in loops {
         await context.loop.perform { loop in context.value(on: loop).neighbours = neighbours }
+      }
+    }
+  }
+
+  /// Gives the other loops uTP at the ports of the first.
+  private static func shareUTP(_ ports: [Confined<DatagramPort>], among loops: [Confined<LoopContext>]) async
+  {
+    guard loops.count > 1 else { return }
+    for port in ports {
+      let outlets = await loops[0].loop.perform { loop in
+        let socket = port.value(on: loop).socket
+        return loops.dropFirst().map { _ in (socket.outlet(), socket.bound) }
+      }
+      var others: [Confined<UTPPort>] = []
+      for (context, (descriptor, bound)) in zip(loops.dropFirst(), outlets) {
+        guard let descriptor else { continue }
+        others.append(
+          await context.loop.perform { loop in
+            let utp = UTPPort(outlet: UDPSocket(outlet: descriptor, bound: bound), on: loop)
+            context.value(on: loop).utp.append(utp)
+            return Confined(utp, on: loop)
+          })
+      }
+      let (receivers, first) = (others, loops[0])
+      let exchange = await first.loop.perform { loop in
+        let exchange = UTPExchange(to: receivers)
+        let utp = first.value(on: loop).utp.first { $0.bound == port.value(on: loop).socket.bound }
+        utp?.join(exchange)
+        return Confined(exchange, on: loop)
+      }
+      for (index, utp) in others.enumerated() {
+        await utp.loop.perform { loop in
+          utp.value(on: loop).join(index + 1, of: receivers.count + 1, through: exchange)
+        }
       }
     }
   }
@@ -263,8 +299,12 @@ public final class Session: Sendable {
     }
     disk.stop()
     // Last of all: over them peers and trackers are told that we go.
+    for context in loops {
+      await context.loop.perform { loop in
+        for utp in context.value(on: loop).utp { utp.close(on: loop) }
+      }
+    }
     await loops[0].loop.perform { loop in
-      for utp in loops[0].value(on: loop).utp { utp.close(on: loop) }
       for port in ports { port.value(on: loop).close(on: loop) }
     }
     for context in loops {

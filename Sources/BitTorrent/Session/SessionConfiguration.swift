@@ -54,6 +54,8 @@ public struct SessionConfiguration: Sendable {
   public var proxies = ProxyConfiguration()
   /// Whether peers are told of each other (BEP 11). Those of private torrents never are.
   public var peerExchange = true
+  /// Whether peers that cannot be reached are met through others, and others are helped to (BEP 55); needs uTP.
+  public var holePunching = true
   /// Whether peers on the local network are sought by multicast (BEP 14). Never for private torrents, nor on
   /// loopback.
   public var localDiscovery = true

@@ -4,8 +4,10 @@ import EventLoop
 // The ways to a peer.
 extension LoopContext {
   /// Starts to connect: over what worked the last time, or else over all that there is. `nil` if no way can be
-  /// tried.
-  func carrier(to candidate: PeerBook.Candidate, on loop: isolated Loop) -> PeerStream.Carrier? {
+  /// tried. `isUTPOnly`: over uTP or not at all.
+  func carrier(
+    to candidate: PeerBook.Candidate, isUTPOnly: Bool = false, on loop: isolated Loop
+  ) -> PeerStream.Carrier? {
     let remote = candidate.endpoint
     let port = utp.first { $0.bound.address.isV4 == remote.address.isV4 }
     var stream: Confined<UTPStream>?
@@ -14,7 +16,7 @@ extension LoopContext {
     {
       stream = port.connect(to: remote).map { Confined($0, on: loop) }
     }
-    guard configuration.usesTCP, stream == nil || candidate.transport != .utp else {
+    guard configuration.usesTCP, !isUTPOnly, stream == nil || candidate.transport != .utp else {
       return stream.map { .utp($0) }
     }
     guard let attempt = attempt(at: remote) else { return stream.map { .utp($0) } }

@@ -3,6 +3,7 @@ import CSystem
 import Digest
 import EventLoop
 import Glibc
+import PeerProtocol
 
 /// The bytes to and from a peer, whatever carries them. Confined to the loop that it was started on.
 ///
@@ -167,6 +168,9 @@ final class PeerStream {
     let code = apus_errno()
     return code == EAGAIN ? .none : code == ECONNRESET ? .ended : .failed
   }
+
+  /// The next bytes of ours are our answer to the peer's greeting: over uTP some want it in a packet of its own.
+  func answersGreeting() { utp?.greets(Handshake.byteCount) }
 
   /// Stops watching and gives the carrier away, to be started on another loop.
   func release() -> Carrier {

@@ -14,6 +14,13 @@ struct Visitor: Sendable {
   /// Bytes that came behind the handshake, in the clear.
   var early: [UInt8] = []
 
+  /// The same, over another carrier.
+  func carried(by carrier: PeerStream.Carrier) -> Visitor {
+    Visitor(
+      carrier: carrier, remote: remote, acceptedAt: acceptedAt, handshake: handshake, ciphers: ciphers,
+      early: early)
+  }
+
   /// Shows it the door.
   func dismiss() { PeerStream.close(carrier) }
 }

@@ -43,6 +43,7 @@ extension Torrent {
     let age = now.seconds(since: peer.openedAt)
     switch peer.phase {
     case .connecting:
+      if age > 3 { askForPunch(peer, on: loop) }
       if age > 8 { peer.close(.connectTimeout, on: loop) }
     case .encrypting, .greeting:
       if age > 10 { peer.close(.handshakeTimeout, on: loop) }

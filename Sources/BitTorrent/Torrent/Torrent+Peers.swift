@@ -35,8 +35,8 @@ extension Torrent {
   }
 
   /// Opens a connection, for which there is a permit.
-  private func connect(_ candidate: PeerBook.Candidate, on loop: isolated Loop) {
-    guard let carrier = context.carrier(to: candidate, on: loop) else {
+  func connect(_ candidate: PeerBook.Candidate, isPunched: Bool = false, on loop: isolated Loop) {
+    guard let carrier = context.carrier(to: candidate, isUTPOnly: isPunched, on: loop) else {
       context.connections.giveBack()
       book.failed(candidate.endpoint, now: loop.now, using: &random)
       return
@@ -45,6 +45,7 @@ extension Torrent {
     let peer = makePeer(
       carrier, candidate.endpoint, isOutgoing: true, wireHash: hash,
       beginsEncrypted: candidate.isEncrypted ?? context.configuration.encryption.beginsEncrypted, on: loop)
+    peer.isPunched = isPunched
     connecting += 1
     if !peer.start(on: loop) { peer.close(.connectFailed, on: loop) }
   }
@@ -180,6 +181,7 @@ extension Torrent {
       }
       fallthrough
     default:
+      askForPunch(peer, on: loop)
       guard let endpoint = peer.listening else { return }
       let wasUseful = peer.downloaded > 0 || peer.uploaded > 0
       book.disconnected(endpoint, wasUseful: wasUseful, now: now, using: &random)

@@ -54,12 +54,14 @@ final class UTPStream {
   /// Tells the handler.
   func tell(on loop: isolated Loop) {
     isUnheard = false
+    // Who has no handler may have given its connection away.
+    guard let handler else { return }
     let events = interest.intersection(readiness)
-    guard let handler, !events.isEmpty else { return }
+    guard !events.isEmpty else { return }
     let before = (connection.readableBytes, connection.writableBytes)
     handler.ready(events, on: loop)
     // Who did nothing with it has to wait for more.
-    if before != (connection.readableBytes, connection.writableBytes) { remind() }
+    if self.handler != nil, before != (connection.readableBytes, connection.writableBytes) { remind() }
   }
 
   func read(into vectors: UnsafeMutablePointer<iovec>, count: Int) -> PeerStream.Moved {
@@ -101,6 +103,15 @@ final class UTPStream {
     case nil: nil
     }
   }
+
+  /// On its way to another loop of the same port, which nobody watches it on meanwhile; `nil` if it is over.
+  func depart(for target: Loop) -> UTPPassage? {
+    guard let exchange = port.exchange, let detached = port.detach(connection) else { return nil }
+    return exchange.passage(of: detached, connection.remote, connection.receiveID, to: target)
+  }
+
+  /// The next `count` bytes are the greeting, which peers want to have alone.
+  func greets(_ count: Int) { connection.endsGreeting(after: count) }
 
   /// Stops watching.
   func pause() {

@@ -6,6 +6,8 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include "exchange.h"
+
 /// accept4 with SOCK_NONBLOCK | SOCK_CLOEXEC.
 int apus_accept(int listener, struct sockaddr *address, socklen_t *length);
 /// socket with SOCK_NONBLOCK | SOCK_CLOEXEC.
@@ -87,5 +89,34 @@ int64_t apus_start_of_system(void);
 void apus_limit_heaps(int count);
 /// Gives the holes of the heap back to the system. Milliseconds, with its locks held.
 void apus_trim_heap(void);
+/// Maps `size` bytes of zeroed memory of its own, in small pages; NULL if there is none.
+void *apus_map(size_t size);
+/// Makes a mapping larger or smaller, wherever it then lies, without copying what is in it; NULL, and the mapping
+/// as it was, if there is no memory.
+void *apus_remap(void *base, size_t size, size_t new_size);
+/// Lets go of a mapping.
+void apus_unmap(void *base, size_t size);
+/// Gives the memory of whole pages back; they read as zeroes when used again (or as before, on macOS).
+void apus_discard(void *base, size_t size);
+/// Descriptors that go with one message at most.
+#define APUS_DESCRIPTORS 250
+/// A stream socket that listens at a path for this user alone; the descriptor, or -1 with errno.
+int apus_listen_locally(const char *path);
+/// A stream socket that is connected to one that listens at a path; the descriptor, or -1 with errno.
+int apus_connect_locally(const char *path);
+/// Whether who is at the other end of a local stream socket is our own user, or the system's.
+int apus_is_own_user(int fd);
+/// Sends bytes with copies of descriptors; 0 or -1 with errno.
+int apus_send_descriptors(int fd, const void *bytes, size_t length, const int *descriptors, int count);
+/// Receives bytes and descriptors, as many as have come; the number of bytes, 0 at the end, -1 with errno.
+ssize_t apus_receive_descriptors(int fd, void *bytes, size_t length, int *descriptors, int *count);
+/// Gives up after so many milliseconds of waiting to receive or to send; 0 or -1 with errno.
+int apus_set_patience(int fd, int milliseconds);
+/// The type of a socket (SOCK_STREAM, …), or -1 if the descriptor is none. `listens`: whether it listens.
+int apus_socket_type(int fd, int *listens);
+/// Has a descriptor closed when another program is run; 0 or -1 with errno.
+int apus_set_close_on_exec(int fd);
+/// A copy of a descriptor that is closed when another program is run; -1 with errno.
+int apus_duplicate(int fd);
 /// errno of the calling thread.
 int apus_errno(void);

@@ -20,9 +20,9 @@ struct PeerAddress: Equatable {
     isV6 = !endpoint.address.isV4
     port = endpoint.port.bigEndian
     if isV6 {
-      let bytes = endpoint.address.bytes
-      high = bytes.rawBytes.bigEndian(UInt64.self, at: 0).bigEndian
-      low = bytes.rawBytes.bigEndian(UInt64.self, at: 8).bigEndian
+      let words = endpoint.address.words
+      high = words.high.bigEndian
+      low = words.low.bigEndian
     } else {
       high = 0
       low = UInt64(endpoint.address.v4.bigEndian)
@@ -43,6 +43,19 @@ struct PeerAddress: Equatable {
     }
   }
 
+  /// The endpoint that it was made of. IPv6: one allocation.
+  var endpoint: Endpoint {
+    guard isV6 else {
+      return Endpoint(
+        IPAddress(v4: UInt32(bigEndian: UInt32(truncatingIfNeeded: low))), port: UInt16(bigEndian: port))
+    }
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(16)
+    bytes.append(bigEndian: UInt64(bigEndian: high))
+    bytes.append(bigEndian: UInt64(bigEndian: low))
+    return Endpoint(IPAddress(bytes.rawBytes, at: 0, isV6: true), port: UInt16(bigEndian: port))
+  }
+
   /// Writes six or 18 bytes of wire form.
   func store(to bytes: UnsafeMutableRawPointer) {
     if isV6 {
@@ -54,23 +67,6 @@ struct PeerAddress: Equatable {
       unsafe bytes.storeBytes(of: port, toByteOffset: 4, as: UInt16.self)
     }
   }
-}
-
-/// What is kept of a peer beside its address: four bytes.
-struct PeerNote: Equatable {
-  var word: UInt32
-
-  init(word: UInt32) { self.word = word }
-
-  init(now: UInt32, isSeed: Bool, isPaused: Bool) {
-    word = now & 0xff_ffff | (isSeed ? 1 << 24 : 0) | (isPaused ? 1 << 25 : 0)
-  }
-
-  var isSeed: Bool { word & 1 << 24 != 0 }
-  var isPaused: Bool { word & 1 << 25 != 0 }
-
-  /// Seconds since the last announce. The clock of 24 bits goes round in 194 days; entries live an hour.
-  func age(now: UInt32) -> UInt32 { (now &- word) & 0xff_ffff }
 }
 
 /// Secret words that make the places in the tables unpredictable for those who choose the keys.

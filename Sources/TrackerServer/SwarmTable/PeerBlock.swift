@@ -1,31 +1,34 @@
-internal import Glibc
-
 /// The peers of one family in one swarm, their addresses in wire form and without gaps, so that a reply
 /// is a copy of a window: seeds first, then leeches.
 ///
-/// One allocation: 32 bytes of header, the addresses, four bytes a peer of notes and, in blocks of more
-/// than 64, an index of four bytes a cell from addresses to positions. A value that refers to that
-/// memory; the slot that holds it frees it.
+/// A value that refers to memory of the `BlockStore`, good until that changes.
 @safe
 struct PeerBlock {
   let base: UnsafeMutableRawPointer
-  private static let headerSize = 32
-  private static let smallest = 4
-  /// Blocks with more room than this have an index.
-  private static let largestWithoutIndex = 64
+  private let pointer: UnsafePointer<BlockGeometry>
+  let isV6: Bool
 
-  init(_ base: UnsafeMutableRawPointer) { unsafe self.base = base }
-
-  /// An empty block.
-  init(capacity: Int, isV6: Bool) {
-    let size = Self.byteCount(capacity: capacity, isV6: isV6)
-    guard let memory = unsafe calloc(1, size) else { fatalError("out of memory") }
-    unsafe base = memory
-    setWord(3, UInt32(capacity))
-    setWord(4, isV6 ? 1 : 0)
+  init(_ base: UnsafeMutableRawPointer, _ geometry: UnsafePointer<BlockGeometry>, isV6: Bool) {
+    unsafe self.base = base
+    unsafe pointer = geometry
+    self.isV6 = isV6
   }
 
-  func free() { unsafe Glibc.free(base) }
+  /// How it is divided.
+  private var geometry: BlockGeometry {
+    @inline(__always) get { unsafe pointer.pointee }
+  }
+
+  /// Makes it empty, whatever was there.
+  func begin(owner: UInt32) {
+    unsafe base.initializeMemory(as: UInt8.self, repeating: 0, count: BlockGeometry.headerSize)
+    let index = unsafe base + geometry.indexOffset
+    if geometry.cells > 0 {
+      unsafe index.initializeMemory(
+        as: UInt8.self, repeating: 0, count: geometry.addressesOffset - geometry.indexOffset)
+    }
+    self.owner = owner
+  }
 
   // MARK: Layout
 
@@ -35,48 +38,41 @@ struct PeerBlock {
     unsafe base.storeBytes(of: value, toByteOffset: index * 4, as: UInt32.self)
   }
 
-  private(set) var count: Int {
-    get { Int(word(0)) }
-    nonmutating set { setWord(0, UInt32(newValue)) }
+  /// The slot that has the block, times two, plus one for IPv6. The store knows that it comes first.
+  var owner: UInt32 {
+    get { word(0) }
+    nonmutating set { setWord(0, newValue) }
   }
 
-  private(set) var seeds: Int {
+  private(set) var count: Int {
     get { Int(word(1)) }
     nonmutating set { setWord(1, UInt32(newValue)) }
   }
 
-  /// Leeches that are partial seeds.
-  private(set) var paused: Int {
+  private(set) var seeds: Int {
     get { Int(word(2)) }
     nonmutating set { setWord(2, UInt32(newValue)) }
   }
 
-  var capacity: Int { Int(word(3)) }
-  var isV6: Bool { word(4) != 0 }
+  /// Leeches that are partial seeds.
+  private(set) var paused: Int {
+    get { Int(word(3)) }
+    nonmutating set { setWord(3, UInt32(newValue)) }
+  }
+
+  var capacity: Int { geometry.capacity }
   private var stride: Int { PeerAddress.size(isV6: isV6) }
-
-  private static func notesOffset(capacity: Int, isV6: Bool) -> Int {
-    (headerSize + capacity * PeerAddress.size(isV6: isV6) + 3) & ~3
-  }
-
-  private static func cells(capacity: Int) -> Int {
-    capacity > largestWithoutIndex ? capacity + capacity / 2 : 0
-  }
-
-  static func byteCount(capacity: Int, isV6: Bool) -> Int {
-    notesOffset(capacity: capacity, isV6: isV6) + (capacity + cells(capacity: capacity)) * 4
-  }
 
   /// Where the address at `position` lies; `count` addresses follow each other.
   private func place(_ position: Int) -> UnsafeMutableRawPointer {
-    unsafe base + (Self.headerSize + position * stride)
+    unsafe base + (geometry.addressesOffset + position * stride)
   }
 
-  private var notes: UnsafeMutablePointer<UInt32> {
-    unsafe (base + Self.notesOffset(capacity: capacity, isV6: isV6)).assumingMemoryBound(to: UInt32.self)
+  private func setNote(_ position: Int, _ note: PeerNote) {
+    precondition(position >= 0 && position < capacity)
+    unsafe base.storeBytes(
+      of: note.word, toByteOffset: BlockGeometry.headerSize + position * 2, as: UInt16.self)
   }
-
-  private var index: UnsafeMutablePointer<UInt32> { unsafe notes + capacity }
 
   // MARK: Reading
 
@@ -86,6 +82,11 @@ struct PeerBlock {
     unsafe body(UnsafeRawBufferPointer(start: place(range.lowerBound), count: range.count * stride))
   }
 
+  /// The notes of all peers, two bytes each in the order of the machine.
+  func withNotes(_ body: (UnsafeRawBufferPointer) -> Void) {
+    unsafe body(UnsafeRawBufferPointer(start: base + BlockGeometry.headerSize, count: count * 2))
+  }
+
   func address(_ position: Int) -> PeerAddress {
     precondition(position >= 0 && position < capacity)
     return unsafe PeerAddress(place(position), isV6: isV6)
@@ -93,20 +94,39 @@ struct PeerBlock {
 
   func note(_ position: Int) -> PeerNote {
     precondition(position >= 0 && position < capacity)
-    return unsafe PeerNote(word: notes[position])
+    return PeerNote(
+      word: unsafe base.load(fromByteOffset: BlockGeometry.headerSize + position * 2, as: UInt16.self))
   }
 
-  /// Where `address` stands. O(1) with an index, O(64) without.
+  /// Where `address` stands. O(1) with an index, O(128) without.
   func position(_ address: PeerAddress, _ key: TableKey) -> Int? {
-    let cells = Self.cells(capacity: capacity)
-    guard cells > 0 else { return (0..<count).first { self.address($0) == address } }
-    var cell = home(address, key, cells)
+    guard address.isV6 == isV6 else { return nil }
+    guard geometry.cells > 0 else { return scan(address) }
+    var cell = home(address, key)
     while true {
-      let entry = unsafe index[cell]
+      let entry = entry(cell)
       guard entry != 0 else { return nil }
-      if self.address(Int(entry) - 1) == address { return Int(entry) - 1 }
-      cell = cell + 1 == cells ? 0 : cell + 1
+      if self.address(entry - 1) == address { return entry - 1 }
+      cell = cell + 1 == geometry.cells ? 0 : cell + 1
     }
+  }
+
+  private func scan(_ address: PeerAddress) -> Int? {
+    let count = count
+    if isV6 {
+      for position in 0..<count where self.address(position) == address { return position }
+      return nil
+    }
+    let (wanted, port) = (UInt32(truncatingIfNeeded: address.low), address.port)
+    for position in 0..<count {
+      let place = unsafe place(position)
+      if unsafe place.loadUnaligned(as: UInt32.self) == wanted,
+        unsafe place.loadUnaligned(fromByteOffset: 4, as: UInt16.self) == port
+      {
+        return position
+      }
+    }
+    return nil
   }
 
   // MARK: Changing
@@ -148,6 +168,7 @@ struct PeerBlock {
   }
 
   /// Replaces the note of the peer at `position`; returns where the peer stands now.
+  @discardableResult
   func update(_ position: Int, _ note: PeerNote, _ key: TableKey) -> Int {
     let old = self.note(position)
     guard old.isSeed == note.isSeed else {
@@ -156,88 +177,95 @@ struct PeerBlock {
       return insert(address, note, key)
     }
     if !note.isSeed { paused += (note.isPaused ? 1 : 0) - (old.isPaused ? 1 : 0) }
-    unsafe notes[position] = note.word
+    setNote(position, note)
     return position
   }
 
-  /// A block with room for one more peer: this one, or a larger copy, after which this one is gone.
-  func withRoom(_ key: TableKey) -> PeerBlock {
-    guard count == capacity else { return self }
-    return copy(capacity: capacity + max(Self.smallest, capacity / (capacity < 1024 ? 2 : 4)), key)
-  }
-
-  /// A block without much unused room: this one, or a smaller copy, after which this one is gone.
-  func trimmed(_ key: TableKey) -> PeerBlock {
-    guard capacity > Self.smallest, count < capacity / 2 else { return self }
-    return copy(capacity: max(Self.smallest, count + count / 4), key)
-  }
-
-  private func copy(capacity: Int, _ key: TableKey) -> PeerBlock {
-    let other = PeerBlock(capacity: capacity, isV6: isV6)
-    unsafe other.place(0).copyMemory(from: place(0), byteCount: count * stride)
-    unsafe other.notes.update(from: notes, count: count)
-    other.count = count
-    other.seeds = seeds
-    other.paused = paused
-    for position in 0..<count { other.enterIndex(address(position), position, key) }
-    free()
-    return other
+  /// Takes over all peers of `other`, which has not more than there is room for; this one is empty.
+  func fill(from other: PeerBlock, _ key: TableKey) {
+    let count = other.count
+    precondition(count <= capacity && isV6 == other.isV6)
+    unsafe place(0).copyMemory(from: other.place(0), byteCount: count * stride)
+    unsafe (base + BlockGeometry.headerSize).copyMemory(
+      from: other.base + BlockGeometry.headerSize, byteCount: count * 2)
+    self.count = count
+    seeds = other.seeds
+    paused = other.paused
+    guard geometry.cells > 0 else { return }
+    for position in 0..<count { enterIndex(address(position), position, key) }
   }
 
   private func write(_ address: PeerAddress, _ note: PeerNote, at position: Int) {
     precondition(position >= 0 && position < capacity)
     unsafe address.store(to: place(position))
-    unsafe notes[position] = note.word
+    setNote(position, note)
   }
 
   /// Moves a peer to a position that nobody holds.
   private func move(_ from: Int, to: Int, _ key: TableKey) {
     let address = address(from)
-    if let cell = cell(address, from, key) { unsafe index[cell] = UInt32(to + 1) }
+    if let cell = cell(address, from, key) { setEntry(cell, to + 1) }
     write(address, note(from), at: to)
   }
 
   // MARK: The index: open addressing, linear probing, no tombstones; 0 is an empty cell
 
-  private func home(_ address: PeerAddress, _ key: TableKey, _ cells: Int) -> Int {
-    Int(key.hash(address).multipliedFullWidth(by: UInt64(cells)).high)
+  private func entry(_ cell: Int) -> Int {
+    precondition(cell >= 0 && cell < geometry.cells)
+    let index = unsafe base + geometry.indexOffset
+    return geometry.isWide
+      ? Int(unsafe index.load(fromByteOffset: cell * 4, as: UInt32.self))
+      : Int(unsafe index.load(fromByteOffset: cell * 2, as: UInt16.self))
+  }
+
+  private func setEntry(_ cell: Int, _ value: Int) {
+    precondition(cell >= 0 && cell < geometry.cells)
+    let index = unsafe base + geometry.indexOffset
+    if geometry.isWide {
+      unsafe index.storeBytes(of: UInt32(value), toByteOffset: cell * 4, as: UInt32.self)
+    } else {
+      unsafe index.storeBytes(of: UInt16(value), toByteOffset: cell * 2, as: UInt16.self)
+    }
+  }
+
+  private func home(_ address: PeerAddress, _ key: TableKey) -> Int {
+    Int(key.hash(address).multipliedFullWidth(by: UInt64(geometry.cells)).high)
   }
 
   /// The cell that says that `address` stands at `position`; `nil` without an index.
   private func cell(_ address: PeerAddress, _ position: Int, _ key: TableKey) -> Int? {
-    let cells = Self.cells(capacity: capacity)
-    guard cells > 0 else { return nil }
-    var cell = home(address, key, cells)
-    while unsafe index[cell] != UInt32(position + 1) {
-      precondition(unsafe index[cell] != 0, "a peer is missing from its index")
-      cell = cell + 1 == cells ? 0 : cell + 1
+    guard geometry.cells > 0 else { return nil }
+    var cell = home(address, key)
+    while true {
+      let entry = entry(cell)
+      if entry == position + 1 { return cell }
+      precondition(entry != 0, "a peer is missing from its index")
+      cell = cell + 1 == geometry.cells ? 0 : cell + 1
     }
-    return cell
   }
 
   private func enterIndex(_ address: PeerAddress, _ position: Int, _ key: TableKey) {
-    let cells = Self.cells(capacity: capacity)
-    guard cells > 0 else { return }
-    var cell = home(address, key, cells)
-    while unsafe index[cell] != 0 { cell = cell + 1 == cells ? 0 : cell + 1 }
-    unsafe index[cell] = UInt32(position + 1)
+    guard geometry.cells > 0 else { return }
+    var cell = home(address, key)
+    while entry(cell) != 0 { cell = cell + 1 == geometry.cells ? 0 : cell + 1 }
+    setEntry(cell, position + 1)
   }
 
   private func leaveIndex(_ position: Int, _ key: TableKey) {
     guard var hole = cell(address(position), position, key) else { return }
-    let cells = Self.cells(capacity: capacity)
+    let cells = geometry.cells
     var next = hole
     while true {
       next = next + 1 == cells ? 0 : next + 1
-      let entry = unsafe index[next]
+      let entry = entry(next)
       guard entry != 0 else { break }
-      let home = home(address(Int(entry) - 1), key, cells)
+      let home = home(address(entry - 1), key)
       // An entry may move back into the hole unless that lies before its home.
       if (next - home + cells) % cells >= (next - hole + cells) % cells {
-        unsafe index[hole] = entry
+        setEntry(hole, entry)
         hole = next
       }
     }
-    unsafe index[hole] = 0
+    setEntry(hole, 0)
   }
 }

@@ -1,9 +1,16 @@
 import TrackerProtocol
 
 extension SwarmShard {
-  /// Whether the table has room for one more of each.
+  /// What the table has room for.
   struct Room {
-    var torrent: Bool
+    enum Torrents {
+      case open
+      /// Those that come a second time.
+      case narrow
+      case none
+    }
+
+    var torrents: Torrents
     var peer: Bool
   }
 
@@ -13,84 +20,120 @@ extension SwarmShard {
     now: UInt32, dice: inout Dice, into reply: inout SwarmReply
   ) throws(SwarmRefusal) {
     reply.reset()
-    let (index, isFound) = find(words, hash)
+    let now = advance(now)
+    var found = find(words, hash).map { slot($0) }
     if announce.event == .stopped {
-      guard isFound else { return }
-      let slot = slot(index)
-      take(asker, from: slot, now)
+      guard let slot = found else { return }
+      take(asker, from: slot)
+      slot.touch(now)
       reply.counts = counts(slot)
       return
     }
-    guard isFound || room.torrent else { throw .tooManyTorrents }
-    let slot = isFound ? slot(index) : enter(words, hash)
-    slot.lastSeen = now
-    let note = PeerNote(now: now, isSeed: announce.isSeed, isPaused: announce.event == .paused)
-    let wasSeed = put(asker, note, into: slot, room, now)
-    // A peer that says so again and again, or that was a seed before, completes nothing.
-    if announce.event == .completed, announce.isSeed, !wasSeed, slot.downloaded < .max {
-      slot.downloaded += 1
+    if found == nil { found = try admit(words, hash, room, now) }
+    guard let slot = found else {
+      reply.counts = SwarmCounts(
+        seeds: announce.isSeed ? 1 : 0, leeches: announce.isSeed ? 0 : 1,
+        downloaders: announce.isSeed || announce.event == .paused ? 0 : 1)
+      reply.isProvisional = true
+      return
     }
+    slot.touch(now)
+    let position = put(asker, announce, into: slot, room, now)
     reply.counts = counts(slot)
-    let leechesOnly = announce.isSeed || note.isPaused
-    choose(from: slot, for: asker, leechesOnly: leechesOnly, announce.wanted, &dice, into: &reply)
+    let leechesOnly = announce.isSeed || announce.event == .paused
+    choose(
+      from: slot, for: asker, at: position, leechesOnly: leechesOnly, announce.families, announce.wanted,
+      &dice, into: &reply)
+  }
+
+  /// A slot for a torrent that is new; `nil` if it must come again first.
+  private mutating func admit(
+    _ words: HashWords, _ hash: UInt64, _ room: Room, _ now: UInt32
+  ) throws(SwarmRefusal) -> SwarmSlot? {
+    if room.torrents != .open {
+      guard sightings.sees(hash, now: now) else { return nil }
+      guard room.torrents == .narrow else { throw .tooManyTorrents }
+    }
+    guard let slot = enter(words, hash) else { throw .tooManyTorrents }
+    return slot
+  }
+
+  /// Where a peer stands, in the slot or in its family's block.
+  func locate(_ address: PeerAddress, in slot: SwarmSlot) -> (position: Int, note: PeerNote)? {
+    guard slot.hasBlocks else {
+      for index in 0..<slot.inlineCount {
+        let peer = slot.inline(index)
+        if peer.address == address { return (index, peer.note) }
+      }
+      return nil
+    }
+    guard let block = block(slot, isV6: address.isV6), let position = block.position(address, key) else {
+      return nil
+    }
+    return (position, block.note(position))
   }
 
   /// Takes a peer out, if it is there.
-  private mutating func take(_ address: PeerAddress, from slot: SwarmSlot, _ now: UInt32) {
-    if slot.state == .inline {
-      removeInline(slot) { $0.address == address }
-    } else if let block = slot.block(isV6: address.isV6), let position = block.position(address, key) {
-      forget(block.note(position))
-      block.remove(position, key)
+  private mutating func take(_ address: PeerAddress, from slot: SwarmSlot) {
+    guard let (position, note) = locate(address, in: slot) else { return }
+    forget(note)
+    if slot.hasBlocks {
+      block(slot, isV6: address.isV6)?.remove(position, key)
+    } else {
+      slot.removeInline(position)
     }
   }
 
-  /// Enters or renews a peer; whether it was there as a seed.
+  /// Enters or renews a peer, if there is room for it; where it stands in its block, if it is in one.
   private mutating func put(
-    _ address: PeerAddress, _ note: PeerNote, into slot: SwarmSlot, _ room: Room, _ now: UInt32
-  ) -> Bool {
-    if slot.state == .inline {
-      let lifetime = limits.peerLifetime
-      let old = slot.inline.first { $0.address == address }
-      let isNew = old == nil
-      let wasSeed = old?.note.isSeed == true
-      // Peers that are forgotten anyway need not push others into blocks.
-      removeInline(slot) { $0.address == address || $0.note.age(now: now) > lifetime }
-      var peers = slot.inline
-      guard !isNew || room.peer && peers.count < limits.peersPerTorrent else { return false }
+    _ address: PeerAddress, _ announce: SwarmAnnounce, into slot: SwarmSlot, _ room: Room, _ now: UInt32
+  ) -> Int? {
+    let old = locate(address, in: slot)
+    let wasSeed = old?.note.isSeed == true
+    let hadCompleted = old?.note.hasCompleted == true
+    // A peer that says so again and again, or that was a seed before, completes nothing.
+    let completes = announce.event == .completed && announce.isSeed && !wasSeed && !hadCompleted
+    let note = PeerNote(
+      tick: clock.tick(now), isSeed: announce.isSeed, isPaused: announce.event == .paused,
+      hasCompleted: hadCompleted || completes)
+    var position: Int?
+    if let old {
+      forget(old.note)
       remember(note)
-      if peers.add(InlinePeers.Peer(address: address, note: note)) {
-        slot.inline = peers
+      if slot.hasBlocks {
+        position = block(slot, isV6: address.isV6)?.update(old.position, note, key)
       } else {
-        slot.spill(key)
-        slot.insert(address, note, key)
+        slot.setInline(old.position, note)
       }
-      return wasSeed
+    } else {
+      guard room.peer, population(slot) < limits.peersPerTorrent else { return nil }
+      position = add(SwarmPeer(address: address, note: note), to: slot, now)
     }
-    if let block = slot.block(isV6: address.isV6), let position = block.position(address, key) {
-      let old = block.note(position)
-      forget(old)
-      remember(note)
-      _ = block.update(position, note, key)
-      return old.isSeed
-    }
-    guard room.peer, population(slot) < limits.peersPerTorrent else { return false }
-    remember(note)
-    slot.insert(address, note, key)
-    return false
+    if completes, slot.downloaded < .max { slot.downloaded += 1 }
+    return position
   }
 
-  mutating func removeInline(_ slot: SwarmSlot, where isGone: (InlinePeers.Peer) -> Bool) {
-    var peers = slot.inline
-    for peer in peers where isGone(peer) { forget(peer.note) }
-    peers.remove(where: isGone)
-    slot.inline = peers
+  /// Enters a peer that is not there; where it stands in its block, if it is in one.
+  private mutating func add(_ peer: SwarmPeer, to slot: SwarmSlot, _ now: UInt32) -> Int? {
+    remember(peer.note)
+    if !slot.hasBlocks {
+      if slot.addInline(peer) { return nil }
+      // Peers that are forgotten anyway need not push others into blocks.
+      let clock = clock
+      removeInline(slot) { clock.isOver($0.note, now: now) }
+      if slot.addInline(peer) { return nil }
+      spill(slot)
+    }
+    return insert(peer, into: slot)
   }
 
-  /// Peers of a slot, of both families and kinds.
-  func population(_ slot: SwarmSlot) -> Int {
-    guard slot.state == .blocks else { return slot.inline.count }
-    return (slot.block(isV6: false)?.count ?? 0) + (slot.block(isV6: true)?.count ?? 0)
+  mutating func removeInline(_ slot: SwarmSlot, where isGone: (SwarmPeer) -> Bool) {
+    for index in (0..<slot.inlineCount).reversed() {
+      let peer = slot.inline(index)
+      guard isGone(peer) else { continue }
+      forget(peer.note)
+      slot.removeInline(index)
+    }
   }
 
   mutating func remember(_ note: PeerNote) {

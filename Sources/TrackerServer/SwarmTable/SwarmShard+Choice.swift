@@ -1,17 +1,21 @@
 extension SwarmShard {
   /// Appends up to `wanted` peers to the reply, each that may be returned as likely as the others; never
-  /// the asker, and leeches only for one that needs no seeds.
+  /// the asker, which may stand somewhere in its family's block, and leeches only for one that needs no seeds.
   func choose(
-    from slot: SwarmSlot, for asker: PeerAddress, leechesOnly: Bool, _ wanted: Int, _ dice: inout Dice,
-    into reply: inout SwarmReply
+    from slot: SwarmSlot, for asker: PeerAddress, at position: Int?, leechesOnly: Bool,
+    _ families: PeerFamilies, _ wanted: Int, _ dice: inout Dice, into reply: inout SwarmReply
   ) {
     guard wanted > 0 else { return }
-    guard slot.state == .blocks else {
-      chooseInline(slot.inline, asker, leechesOnly, wanted, &dice, &reply)
+    guard slot.hasBlocks else {
+      chooseInline(slot, asker, leechesOnly, families, wanted, &dice, &reply)
       return
     }
-    let v4 = Candidates(slot.block(isV6: false), asker: asker, leechesOnly: leechesOnly, key)
-    let v6 = Candidates(slot.block(isV6: true), asker: asker, leechesOnly: leechesOnly, key)
+    let v4 = Candidates(
+      families == .v6 ? nil : block(slot, isV6: false), skipping: asker.isV6 ? nil : position,
+      leechesOnly: leechesOnly)
+    let v6 = Candidates(
+      families == .v4 ? nil : block(slot, isV6: true), skipping: asker.isV6 ? position : nil,
+      leechesOnly: leechesOnly)
     let total = v4.count + v6.count
     guard total > wanted else {
       v4.append(v4.count, &dice, to: &reply)
@@ -26,20 +30,26 @@ extension SwarmShard {
   }
 
   private func chooseInline(
-    _ peers: InlinePeers, _ asker: PeerAddress, _ leechesOnly: Bool, _ wanted: Int, _ dice: inout Dice,
-    _ reply: inout SwarmReply
+    _ slot: SwarmSlot, _ asker: PeerAddress, _ leechesOnly: Bool, _ families: PeerFamilies, _ wanted: Int,
+    _ dice: inout Dice, _ reply: inout SwarmReply
   ) {
-    var chosen = peers
-    chosen.remove { $0.address == asker || leechesOnly && $0.note.isSeed }
-    if wanted < chosen.count, dice.below(2) == 1 { chosen.first = chosen.second }
-    if wanted < chosen.count { chosen.second = nil }
-    for peer in chosen {
-      unsafe withUnsafeTemporaryAllocation(byteCount: PeerAddress.sizeV6, alignment: 8) { bytes in
-        guard let base = bytes.baseAddress else { return }
-        unsafe peer.address.store(to: base)
-        unsafe reply.append(
-          UnsafeRawBufferPointer(start: base, count: peer.address.size), isV6: peer.address.isV6)
+    let count = slot.inlineCount
+    func mayBeGiven(_ index: Int) -> Bool {
+      let peer = slot.inline(index)
+      return peer.address != asker && !(leechesOnly && peer.note.isSeed)
+        && families.contains(isV6: peer.address.isV6)
+    }
+    var open = 0
+    for index in 0..<count where mayBeGiven(index) { open += 1 }
+    var left = min(wanted, open)
+    // Each of those that are left is taken by the odds that it must be.
+    for index in 0..<count where left > 0 && mayBeGiven(index) {
+      if open == left || dice.below(open) < left {
+        let isV6 = slot.inline(index).address.isV6
+        unsafe slot.withAddress(index) { unsafe reply.append($0, isV6: isV6) }
+        left -= 1
       }
+      open -= 1
     }
   }
 }
@@ -51,10 +61,9 @@ private struct Candidates {
   let range: Range<Int>
   let skipped: Int?
 
-  init(_ block: PeerBlock?, asker: PeerAddress, leechesOnly: Bool, _ key: TableKey) {
+  init(_ block: PeerBlock?, skipping position: Int?, leechesOnly: Bool) {
     self.block = block
     range = block.map { (leechesOnly ? $0.seeds : 0)..<$0.count } ?? 0..<0
-    let position = block.flatMap { $0.isV6 == asker.isV6 ? $0.position(asker, key) : nil }
     skipped = position.flatMap { [range] in range.contains($0) ? $0 : nil }
   }
 

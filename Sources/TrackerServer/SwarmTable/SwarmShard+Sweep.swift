@@ -2,43 +2,41 @@ extension SwarmShard {
   /// Forgets what is older than its lifetime, from where the last call stopped. Looks at about `budget`
   /// slots and peers; true once it has been through the whole shard. `isRoomy` says that torrents
   /// without peers may be remembered for their counts.
+  ///
+  /// From the last slot to the first: the slot that takes the place of one that leaves has been seen.
   mutating func sweep(budget: Int, isRoomy: Bool, now: UInt32) -> Bool {
+    let now = advance(now)
     var left = budget
-    while swept < capacity {
+    migrateIndex(budget)
+    if sweepSlots == 0 || sweepSlots > torrents {
+      (sweepSlots, sweepV6, sweepPeers) = (torrents, false, .max)
+    }
+    while sweepSlots > 0 {
       guard left > 0 else { return false }
       left -= 1
-      if sweepSlot >= capacity { sweepSlot = 0 }
-      let slot = slot(sweepSlot)
-      switch slot.state {
-      case .free: break
-      case .inline:
-        let lifetime = limits.peerLifetime
-        removeInline(slot) { $0.note.age(now: now) > lifetime }
-      case .blocks:
+      let number = sweepSlots - 1
+      let slot = slot(number)
+      if slot.hasBlocks {
         guard sweepBlocks(slot, &left, now) else { return false }
         tidy(slot)
+      } else {
+        let clock = clock
+        removeInline(slot) { clock.isOver($0.note, now: now) }
       }
-      if slot.state == .inline, slot.inline.count == 0 {
-        let isWorthKeeping = slot.downloaded > 0 && now &- slot.lastSeen <= limits.torrentLifetime
-        if !(isWorthKeeping && isRoomy) {
-          leave(sweepSlot)
-          // Another torrent may have moved into the slot.
-          swept += slot.state == .free ? 1 : 0
-          sweepSlot += slot.state == .free ? 1 : 0
-          continue
-        }
+      if !slot.hasBlocks, slot.inlineCount == 0 {
+        let isWorthKeeping = slot.downloaded > 0 && slot.idle(now) <= limits.torrentLifetime
+        if !(isWorthKeeping && isRoomy) { leave(number) }
       }
-      sweepSlot += 1
-      swept += 1
+      sweepSlots = number
     }
-    (sweepSlot, swept) = (0, 0)
+    shrinkIndex()
     return true
   }
 
   /// Goes through the peers of a slot from the back; false if the budget ended before they did.
   private mutating func sweepBlocks(_ slot: SwarmSlot, _ left: inout Int, _ now: UInt32) -> Bool {
     while true {
-      if let block = slot.block(isV6: sweepV6) {
+      if let block = block(slot, isV6: sweepV6) {
         var position = min(sweepPeers, block.count)
         while position > 0 {
           guard left > 0 else {
@@ -48,7 +46,7 @@ extension SwarmShard {
           left -= 1
           position -= 1
           let note = block.note(position)
-          guard note.age(now: now) > limits.peerLifetime else { continue }
+          guard clock.isOver(note, now: now) else { continue }
           forget(note)
           block.remove(position, key)
         }
@@ -60,31 +58,30 @@ extension SwarmShard {
   }
 
   /// Gives back the memory that a swarm no longer needs.
-  private func tidy(_ slot: SwarmSlot) {
-    if population(slot) <= 2 {
-      var peers = InlinePeers()
-      var fits = true
-      for isV6 in [false, true] {
-        guard let block = slot.block(isV6: isV6) else { continue }
-        for position in 0..<block.count {
-          let peer = InlinePeers.Peer(address: block.address(position), note: block.note(position))
-          fits = peers.add(peer) && fits
+  private mutating func tidy(_ slot: SwarmSlot) {
+    let v4 = block(slot, isV6: false)
+    let v6 = block(slot, isV6: true)
+    let (countV4, countV6) = (v4?.count ?? 0, v6?.count ?? 0)
+    if countV6 == 0 && countV4 <= 2 || countV4 + countV6 <= 1 || countV4 == 1 && countV6 == 1 {
+      // One less than fits: who comes next does not push them out again at once.
+      let peers = [v4, v6].flatMap { block in
+        (0..<(block?.count ?? 0)).compactMap { position in
+          block.map { SwarmPeer(address: $0.address(position), note: $0.note(position)) }
         }
       }
-      if fits {
-        slot.freeBlocks()
-        slot.state = .inline
-        slot.inline = peers
-        return
-      }
+      for isV6 in [false, true] { freeBlock(slot, isV6: isV6) }
+      slot.endBlocks()
+      for peer in peers { _ = slot.addInline(peer) }
+      return
     }
-    for isV6 in [false, true] {
-      guard let block = slot.block(isV6: isV6) else { continue }
+    for (isV6, block) in [(false, v4), (true, v6)] {
+      guard let block else { continue }
       if block.count == 0 {
-        block.free()
-        slot.setBlock(nil, isV6: isV6)
-      } else {
-        slot.setBlock(block.trimmed(key), isV6: isV6)
+        freeBlock(slot, isV6: isV6)
+      } else if block.count < block.capacity / 2 {
+        let room = block.count + block.count / 8
+        let kind = UInt8(blocks.classes.fitting(room, isV6: isV6))
+        if slot.block(isV6: isV6)?.kind != kind { replaceBlock(slot, isV6: isV6, room: room) }
       }
     }
   }

@@ -16,6 +16,14 @@ struct HashWords: Equatable {
     }
   }
 
+  /// Reads the 20 bytes of wire form at `offset`, which are there.
+  init(wire bytes: UnsafeRawBufferPointer, at offset: Int) {
+    precondition(offset >= 0 && bytes.count - offset >= 20)
+    unsafe first = UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+    unsafe second = UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: offset + 8, as: UInt64.self))
+    unsafe third = UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: offset + 16, as: UInt32.self))
+  }
+
   init(_ slot: UnsafeRawPointer) {
     unsafe first = slot.load(as: UInt64.self)
     unsafe second = slot.load(fromByteOffset: 8, as: UInt64.self)
@@ -25,90 +33,61 @@ struct HashWords: Equatable {
   func hash(_ key: TableKey) -> UInt64 { key.hash(first, second, UInt64(third)) }
 }
 
-/// Up to two peers that live in the slot itself.
-struct InlinePeers {
-  struct Peer {
-    var address: PeerAddress
-    var note: PeerNote
-    var size: Int { address.size + 4 }
-  }
-
-  var first: Peer?
-  var second: Peer?
-
-  /// Bytes of a slot that hold peers: two of IPv4, or one of each family, but not two of IPv6.
-  static let space = 32
-
-  var count: Int { (first == nil ? 0 : 1) + (second == nil ? 0 : 1) }
-
-  /// Adds a peer; false if it does not fit.
-  mutating func add(_ peer: Peer) -> Bool {
-    guard let other = first ?? second else {
-      first = peer
-      return true
-    }
-    guard first == nil || second == nil, other.size + peer.size <= Self.space else { return false }
-    (first, second) = (other, peer)
-    return true
-  }
-
-  /// Takes out those for which `isGone` holds.
-  mutating func remove(where isGone: (Peer) -> Bool) {
-    if let peer = second, isGone(peer) { second = nil }
-    if let peer = first, isGone(peer) { (first, second) = (second, nil) }
-  }
-
+/// A peer and what is kept of it.
+struct SwarmPeer {
+  var address: PeerAddress
+  var note: PeerNote
 }
 
-extension InlinePeers: Sequence {
-  /// Hands out the first, then the second.
-  struct Iterator: IteratorProtocol {
-    var rest: InlinePeers
-
-    mutating func next() -> Peer? {
-      defer { (rest.first, rest.second) = (rest.first == nil ? nil : rest.second, nil) }
-      return rest.first ?? rest.second
-    }
-  }
-
-  func makeIterator() -> Iterator { Iterator(rest: self) }
-}
-
-/// One torrent in the table: 64 bytes, of which all zero means free.
+/// One torrent in the table: 56 bytes.
 ///
-/// The info-hash (20), completed downloads (4), the last announce (4), the state (1), what is inline
-/// (1), two spare bytes; then 32 bytes of peers, or the addresses of the blocks of both families.
+/// The info-hash (20), completed downloads (4), the last announce (2), what follows (1), a spare byte; then 28 bytes
+/// for up to three peers of IPv4, or one of each family, or the names of the blocks of both families.
 @safe
 struct SwarmSlot {
-  static let size = 64
-  private static let peersOffset = 32
-
-  enum State: UInt8 {
-    case free
-    case inline
-    case blocks
-  }
+  static let size = 56
+  private static let formOffset = 26
+  private static let peersOffset = 28
+  /// An address and a note.
+  private static let sizeV4 = PeerAddress.sizeV4 + 2
+  private static let offsetV6 = size - PeerAddress.sizeV6 - 2
+  private static let mostV4 = 3
 
   let base: UnsafeMutableRawPointer
 
   init(_ base: UnsafeMutableRawPointer) { unsafe self.base = base }
 
   var words: HashWords { unsafe HashWords(base) }
-
-  var state: State {
-    get { unsafe State(rawValue: base.load(fromByteOffset: 28, as: UInt8.self)) ?? .free }
-    nonmutating set { unsafe base.storeBytes(of: newValue.rawValue, toByteOffset: 28, as: UInt8.self) }
-  }
+  var infoHash: InfoHash { unsafe base.load(as: InfoHash.self) }
 
   var downloaded: UInt32 {
     get { unsafe base.load(fromByteOffset: 20, as: UInt32.self) }
     nonmutating set { unsafe base.storeBytes(of: newValue, toByteOffset: 20, as: UInt32.self) }
   }
 
-  var lastSeen: UInt32 {
-    get { unsafe base.load(fromByteOffset: 24, as: UInt32.self) }
-    nonmutating set { unsafe base.storeBytes(of: newValue, toByteOffset: 24, as: UInt32.self) }
+  // MARK: The last announce, in units of four seconds that go round in three days
+
+  private var touched: UInt16 { unsafe base.load(fromByteOffset: 24, as: UInt16.self) }
+
+  func touch(_ now: UInt32) {
+    unsafe base.storeBytes(of: UInt16(truncatingIfNeeded: now >> 2), toByteOffset: 24, as: UInt16.self)
   }
+
+  /// Seconds since the last announce, to four.
+  func idle(_ now: UInt32) -> UInt32 { UInt32(UInt16(truncatingIfNeeded: now >> 2) &- touched) << 2 }
+
+  // MARK: What it holds: the peers of IPv4 in two bits, one of IPv6 in the third; or blocks
+
+  private var form: UInt8 {
+    get { unsafe base.load(fromByteOffset: Self.formOffset, as: UInt8.self) }
+    nonmutating set { unsafe base.storeBytes(of: newValue, toByteOffset: Self.formOffset, as: UInt8.self) }
+  }
+
+  var hasBlocks: Bool { form & 0x80 != 0 }
+  private var inlineV4: Int { Int(form & 3) }
+  private var inlineV6: Int { Int(form >> 2 & 1) }
+  /// Peers in the slot itself.
+  var inlineCount: Int { inlineV4 + inlineV6 }
 
   /// Takes the slot for a torrent without peers.
   func occupy(_ words: HashWords) {
@@ -116,79 +95,87 @@ struct SwarmSlot {
     unsafe base.storeBytes(of: words.first, as: UInt64.self)
     unsafe base.storeBytes(of: words.second, toByteOffset: 8, as: UInt64.self)
     unsafe base.storeBytes(of: words.third, toByteOffset: 16, as: UInt32.self)
-    state = .inline
   }
-
-  func clear() { unsafe base.initializeMemory(as: UInt8.self, repeating: 0, count: Self.size) }
 
   func copy(to other: SwarmSlot) { unsafe other.base.copyMemory(from: base, byteCount: Self.size) }
 
-  /// The peers of a slot in state `inline`. What is inline: a count in the low two bits, then a bit a
-  /// peer that says whether it is of IPv6.
-  var inline: InlinePeers {
-    get {
-      let form = unsafe base.load(fromByteOffset: 29, as: UInt8.self)
-      var peers = InlinePeers()
-      guard form & 3 > 0 else { return peers }
-      let first = read(Self.peersOffset, isV6: form & 4 != 0)
-      peers.first = first
-      if form & 3 > 1 { peers.second = read(Self.peersOffset + first.size, isV6: form & 8 != 0) }
-      return peers
-    }
-    nonmutating set {
-      var form = UInt8(newValue.count)
-      var offset = Self.peersOffset
-      var bit: UInt8 = 4
-      for peer in newValue {
-        unsafe peer.address.store(to: base + offset)
-        unsafe base.storeBytes(of: peer.note.word, toByteOffset: offset + peer.address.size, as: UInt32.self)
-        if peer.address.isV6 { form |= bit }
-        offset += peer.size
-        bit <<= 1
-      }
-      unsafe base.storeBytes(of: form, toByteOffset: 29, as: UInt8.self)
-    }
+  // MARK: Peers in the slot: those of IPv4 from the front, one of IPv6 at the end
+
+  private func place(_ index: Int) -> (offset: Int, isV6: Bool) {
+    precondition(index >= 0 && index < inlineCount)
+    guard index < inlineV4 else { return (Self.offsetV6, true) }
+    return (Self.peersOffset + index * Self.sizeV4, false)
   }
 
-  private func read(_ offset: Int, isV6: Bool) -> InlinePeers.Peer {
+  func inline(_ index: Int) -> SwarmPeer {
+    let (offset, isV6) = place(index)
     let address = unsafe PeerAddress(base + offset, isV6: isV6)
-    let word = unsafe base.loadUnaligned(fromByteOffset: offset + address.size, as: UInt32.self)
-    return InlinePeers.Peer(address: address, note: PeerNote(word: word))
+    let word = unsafe base.loadUnaligned(fromByteOffset: offset + address.size, as: UInt16.self)
+    return SwarmPeer(address: address, note: PeerNote(word: word))
   }
 
-  /// The block of a family, in a slot in state `blocks`.
-  func block(isV6: Bool) -> PeerBlock? {
-    let offset = Self.peersOffset + (isV6 ? 8 : 0)
-    return unsafe base.load(fromByteOffset: offset, as: UnsafeMutableRawPointer?.self).map {
-      unsafe PeerBlock($0)
+  func setInline(_ index: Int, _ note: PeerNote) {
+    let (offset, isV6) = place(index)
+    unsafe base.storeBytes(
+      of: note.word, toByteOffset: offset + PeerAddress.size(isV6: isV6), as: UInt16.self)
+  }
+
+  /// Adds a peer that is not there; false if it does not fit.
+  func addInline(_ peer: SwarmPeer) -> Bool {
+    if peer.address.isV6 {
+      guard inlineV6 == 0, inlineV4 <= 1 else { return false }
+      form |= 4
+    } else {
+      guard inlineV4 < (inlineV6 == 0 ? Self.mostV4 : 1) else { return false }
+      form += 1
     }
+    let index = peer.address.isV6 ? inlineCount - 1 : inlineV4 - 1
+    unsafe peer.address.store(to: base + place(index).offset)
+    setInline(index, peer.note)
+    return true
   }
 
-  func setBlock(_ block: PeerBlock?, isV6: Bool) {
-    let offset = Self.peersOffset + (isV6 ? 8 : 0)
-    unsafe base.storeBytes(of: block?.base, toByteOffset: offset, as: UnsafeMutableRawPointer?.self)
+  func removeInline(_ index: Int) {
+    let (offset, isV6) = place(index)
+    guard !isV6 else {
+      form &= ~4
+      return
+    }
+    let last = place(inlineV4 - 1).offset
+    unsafe (base + offset).copyMemory(from: base + last, byteCount: Self.sizeV4)
+    form -= 1
   }
 
-  /// Moves inline peers into blocks, so that there is room for more.
-  func spill(_ key: TableKey) {
-    let peers = inline
-    unsafe (base + Self.peersOffset).initializeMemory(as: UInt8.self, repeating: 0, count: InlinePeers.space)
-    state = .blocks
-    for peer in peers { insert(peer.address, peer.note, key) }
+  /// The wire form of the address of a peer in the slot.
+  func withAddress(_ index: Int, _ body: (UnsafeRawBufferPointer) -> Void) {
+    let (offset, isV6) = place(index)
+    unsafe body(UnsafeRawBufferPointer(start: base + offset, count: PeerAddress.size(isV6: isV6)))
   }
 
-  /// Puts in a peer that is not there, in a slot in state `blocks`; returns its position.
-  @discardableResult
-  func insert(_ address: PeerAddress, _ note: PeerNote, _ key: TableKey) -> Int {
-    let block =
-      block(isV6: address.isV6)?.withRoom(key) ?? PeerBlock(capacity: 4, isV6: address.isV6)
-    setBlock(block, isV6: address.isV6)
-    return block.insert(address, note, key)
+  // MARK: Blocks
+
+  /// Has the slot hold blocks, none yet; the peers in it are gone.
+  func beginBlocks() {
+    unsafe (base + Self.peersOffset).initializeMemory(
+      as: UInt8.self, repeating: 0, count: Self.size - Self.peersOffset)
+    form = 0x80
   }
 
-  /// Frees the blocks.
-  func freeBlocks() {
-    guard state == .blocks else { return }
-    for isV6 in [false, true] { block(isV6: isV6)?.free() }
+  /// Has the slot hold peers, none yet; what blocks it had, somebody else frees.
+  func endBlocks() { form = 0 }
+
+  /// The block of a family, in a slot with blocks.
+  func block(isV6: Bool) -> BlockStore.Name? {
+    let kind = unsafe base.load(fromByteOffset: Self.peersOffset + 8 + (isV6 ? 1 : 0), as: UInt8.self)
+    guard kind > 0 else { return nil }
+    let number = unsafe base.load(fromByteOffset: Self.peersOffset + (isV6 ? 4 : 0), as: UInt32.self)
+    return BlockStore.Name(number: number, kind: kind - 1)
+  }
+
+  func setBlock(_ name: BlockStore.Name?, isV6: Bool) {
+    let kind = name.map { $0.kind + 1 } ?? 0
+    unsafe base.storeBytes(of: kind, toByteOffset: Self.peersOffset + 8 + (isV6 ? 1 : 0), as: UInt8.self)
+    unsafe base.storeBytes(
+      of: name?.number ?? 0, toByteOffset: Self.peersOffset + (isV6 ? 4 : 0), as: UInt32.self)
   }
 }

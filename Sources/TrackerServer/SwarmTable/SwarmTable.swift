@@ -7,7 +7,8 @@ public import TrackerProtocol
 ///
 /// Sans-I/O: the time comes in as whole seconds of any clock that never goes back, randomness as a
 /// word. Peers are known by address and port alone. Safe for many threads: each of the shards has a
-/// lock of its own. 64 bytes of memory a torrent (two peers included), then 10 to 20 bytes a peer.
+/// lock of its own. 62 bytes of memory a torrent with up to three peers of IPv4, or one of each family; in
+/// larger swarms 8 to 13 bytes a peer of IPv4 and 20 to 27 of IPv6.
 public final class SwarmTable: Sendable {
   fileprivate final class Shard: Sendable {
     let state: Mutex<SwarmShard>
@@ -16,18 +17,22 @@ public final class SwarmTable: Sendable {
 
   /// The bounds it was made with.
   public let limits: SwarmLimits
-  private let key: TableKey
+  let key: TableKey
   fileprivate let shards: [Shard]
   private let torrentCount = Atomic<Int>(0)
   private let peerCount = Atomic<Int>(0)
 
   /// An empty table. `seed` must not be known to those who announce; it keeps them from choosing
   /// info-hashes and addresses that all land in the same place.
-  public init(limits: SwarmLimits = SwarmLimits(), shards count: Int = 256, seed: UInt64) {
+  public init(limits: SwarmLimits = SwarmLimits(), shards count: Int = 64, seed: UInt64) {
     let key = TableKey(seed: seed)
+    let classes = BlockClasses()
+    let count = max(1, count)
     self.limits = limits
     self.key = key
-    shards = (0..<max(1, count)).map { _ in Shard(SwarmShard(key: key, limits: limits)) }
+    shards = (0..<count).map { _ in
+      Shard(SwarmShard(key: key, limits: limits, classes: classes, sightings: limits.torrents / count))
+    }
   }
 
   /// Enters, renews or takes out `peer` and chooses peers for it, uniformly at random. O(1) and a copy
@@ -39,14 +44,24 @@ public final class SwarmTable: Sendable {
     let words = HashWords(infoHash)
     let hash = words.hash(key)
     let address = PeerAddress(peer)
-    let room = SwarmShard.Room(
-      torrent: torrentCount.load(ordering: .relaxed) < limits.torrents,
-      peer: peerCount.load(ordering: .relaxed) < limits.peers)
+    let room = room
     var dice = Dice(state: random)
     try withShard(hash) { shard throws(SwarmRefusal) in
       try shard.announce(
         words, hash, address, announce, room: room, now: now, dice: &dice, into: &reply)
     }
+  }
+
+  var room: SwarmShard.Room {
+    let torrents = torrentCount.load(ordering: .relaxed)
+    return SwarmShard.Room(
+      torrents: torrents < limits.torrents / 4 * 3 ? .open : torrents < limits.torrents ? .narrow : .none,
+      peer: peerCount.load(ordering: .relaxed) < limits.peers)
+  }
+
+  /// Forgets everything, shard by shard.
+  func removeAll() {
+    for number in 0..<shardCount { withShard(number: number) { $0.removeAll() } }
   }
 
   /// The counts of a swarm; `nil` if the table does not know it.
@@ -55,6 +70,12 @@ public final class SwarmTable: Sendable {
     let hash = words.hash(key)
     return withShard(hash) { shard in shard.scrape(words, hash) }
   }
+
+  /// Peers, without taking a lock.
+  var peersAtMoment: Int { peerCount.load(ordering: .relaxed) }
+
+  /// Torrents and peers together, without taking a lock.
+  var entries: Int { torrentCount.load(ordering: .relaxed) + peersAtMoment }
 
   /// Shards to sweep, numbered from 0.
   public var shardCount: Int { shards.count }
@@ -78,7 +99,19 @@ public final class SwarmTable: Sendable {
     return sum
   }
 
-  private func withShard<Result: Sendable, Failure: Error>(
+  func withShard<Result: Sendable, Failure: Error>(
+    of infoHash: InfoHash, _ body: (inout SwarmShard) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    try withShard(HashWords(infoHash).hash(key), body)
+  }
+
+  func withShard<Result: Sendable, Failure: Error>(
+    number: Int, _ body: (inout SwarmShard) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    try with(shards[number], body)
+  }
+
+  func withShard<Result: Sendable, Failure: Error>(
     _ hash: UInt64, _ body: (inout SwarmShard) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     // The low half: the place within a shard comes from the high bits.
@@ -113,8 +146,6 @@ public struct SwarmStatistics: Sendable, Equatable {
 }
 
 extension SwarmTable {
-  /// Bytes that the slots of all shards take, used or not.
-  var slotMemory: Int {
-    shards.reduce(0) { sum, shard in sum + shard.state.withLock { $0.capacity } * SwarmSlot.size }
-  }
+  /// Bytes of memory that the content takes, pages begun included. Takes every lock for a moment.
+  public var byteCount: Int { shards.reduce(0) { sum, shard in sum + shard.state.withLock { $0.byteCount } } }
 }

@@ -4,23 +4,11 @@ import HTTPServer
 internal import Synchronization
 import TrackerProtocol
 
-/// Answers a tracker's requests out of its table. No sockets; the clock is passed in.
+/// Answers a tracker's HTTP requests out of its core. No sockets.
 final class TrackerService: Sendable {
-  let configuration: TrackerConfiguration
-  let table: SwarmTable
-  private let clock: @Sendable () -> UInt32
-  private let startedAt: UInt32
-  private let announces = Atomic<Int>(0)
-  private let scrapes = Atomic<Int>(0)
-  private let failures = Atomic<Int>(0)
-  private let nextShard = Atomic<Int>(0)
+  let core: TrackerCore
 
-  init(_ configuration: TrackerConfiguration, seed: UInt64, clock: @escaping @Sendable () -> UInt32) {
-    self.configuration = configuration
-    self.clock = clock
-    startedAt = clock()
-    table = SwarmTable(limits: configuration.limits, seed: seed)
-  }
+  init(_ core: TrackerCore) { self.core = core }
 
   /// The answer to any request: bencoded, but for `/` and `/stats`.
   func answer(_ request: HTTPRequest) -> HTTPResponse {
@@ -36,20 +24,11 @@ final class TrackerService: Sendable {
     }
   }
 
-  /// Forgets old peers in the next `shards` shards, never long under one lock.
-  func sweep(shards: Int) {
-    for _ in 0..<shards {
-      let shard = nextShard.add(1, ordering: .relaxed).oldValue % table.shardCount
-      while !table.sweep(shard: shard, budget: 4096, now: clock()) {}
-    }
-  }
-
   private static let greeting = "This is a BitTorrent tracker. Its announce URL ends in /announce.\n"
 
   // MARK: Announces
 
   private func announce(_ request: HTTPRequest) -> HTTPResponse {
-    announces.add(1, ordering: .relaxed)
     let announce: AnnounceRequest
     do {
       announce = try AnnounceRequest(query: request.query)
@@ -57,15 +36,20 @@ final class TrackerService: Sendable {
       return failure(error.description)
     }
     let entries = entries(announce, source: request.remote.address)
+    let announcement = Announcement(
+      infoHash: announce.infoHash, peer: entries[0], other: entries.count > 1 ? entries[1] : nil,
+      peerID: AnnouncedPeerID(announce.peerID.rawBytes, at: 0), uploaded: announce.uploaded,
+      downloaded: announce.downloaded, left: announce.left, event: announce.event, wanted: announce.wanted)
     var reply = SwarmReply()
-    do {
-      try enter(announce, entries, &reply)
-    } catch {
-      return failure("this tracker takes no more torrents at the moment", retryIn: .minutes(15))
+    var generator = SystemRandomNumberGenerator()
+    if let refusal = core.announce(
+      announcement, now: core.clock(), random: generator.next(), into: &reply)
+    {
+      return failure(refusal.reason, retryIn: refusal.retryIn)
     }
+    let intervals = core.intervals(after: reply)
     let answer = AnnounceReply(
-      interval: configuration.interval,
-      minimumInterval: configuration.minimumInterval ?? (configuration.interval + 1) / 2,
+      interval: intervals.usual, minimumInterval: intervals.minimum,
       seeds: reply.counts.seeds, leeches: reply.counts.leeches,
       peersV4: without(entries, reply.peersV4, isV6: false),
       peersV6: without(entries, reply.peersV6, isV6: true), externalAddress: request.remote.address)
@@ -89,22 +73,6 @@ final class TrackerService: Sendable {
     return entries
   }
 
-  private func enter(
-    _ announce: AnnounceRequest, _ entries: [Endpoint], _ reply: inout SwarmReply
-  ) throws(SwarmRefusal) {
-    let now = clock()
-    var generator = SystemRandomNumberGenerator()
-    for (index, entry) in entries.enumerated().reversed() {
-      // The first entry goes last, as its reply is the one that is sent; it alone completes a download.
-      let event = index > 0 && announce.event == .completed ? .regular : announce.event
-      let wanted =
-        index > 0 ? 0 : min(announce.wanted ?? configuration.usualWanted, configuration.maximumWanted)
-      try table.announce(
-        announce.infoHash, entry, SwarmAnnounce(isSeed: announce.left == 0, event: event, wanted: wanted),
-        now: now, random: generator.next(), into: &reply)
-    }
-  }
-
   /// The peers but for the asker's own second entry; the first is never among them.
   private func without(_ entries: [Endpoint], _ peers: [UInt8], isV6: Bool) -> [UInt8] {
     guard entries.count > 1 else { return peers }
@@ -119,7 +87,7 @@ final class TrackerService: Sendable {
   // MARK: The rest
 
   private func scrape(_ request: HTTPRequest) -> HTTPResponse {
-    scrapes.add(1, ordering: .relaxed)
+    core.counters.scrapes.add(1, ordering: .relaxed)
     let question: ScrapeRequest
     do {
       question = try ScrapeRequest(query: request.query)
@@ -130,24 +98,25 @@ final class TrackerService: Sendable {
       return failure("name the torrents to scrape by info_hash", retryIn: .never)
     }
     var reply = ScrapeReply(swarms: [:])
-    // An open tracker knows every torrent: of most it knows that nobody is there.
-    for hash in question.infoHashes { reply.swarms[hash] = table.scrape(hash) ?? SwarmCounts(downloaders: 0) }
+    for hash in question.infoHashes { reply.swarms[hash] = core.scrape(hash) }
     return HTTPResponse(contentType: "text/plain", body: reply.encoded())
   }
 
   private func failure(_ reason: String, retryIn: RetryIn? = nil, status: Int = 200) -> HTTPResponse {
-    failures.add(1, ordering: .relaxed)
+    core.counters.failures.add(1, ordering: .relaxed)
     return HTTPResponse(
       status: status, contentType: "text/plain", body: TrackerFault.encoded(reason: reason, retryIn: retryIn))
   }
 
   private var statistics: String {
-    let table = table.statistics
+    let table = core.table.statistics
+    let counters = core.counters
     return """
       {"torrents": \(table.torrents), "peers": \(table.peers), "seeds": \(table.seeds), \
-      "leeches": \(table.peers - table.seeds), "announces": \(announces.load(ordering: .relaxed)), \
-      "scrapes": \(scrapes.load(ordering: .relaxed)), "failures": \(failures.load(ordering: .relaxed)), \
-      "uptime": \(clock() &- startedAt), "interval": \(configuration.interval)}
+      "leeches": \(table.peers - table.seeds), "announces": \(counters.announces.load(ordering: .relaxed)), \
+      "scrapes": \(counters.scrapes.load(ordering: .relaxed)), \
+      "failures": \(counters.failures.load(ordering: .relaxed)), \
+      "uptime": \(core.clock() &- core.startedAt), "interval": \(core.configuration.interval)}
 
       """
   }

@@ -34,6 +34,9 @@ extension UTPConnection {
     return count
   }
 
+  /// The next `count` bytes end a packet, and those before them do not travel behind them: see `greeting`.
+  public func endsGreeting(after count: Int) { greeting = Int(outgoingStart) + outgoing.count + count }
+
   /// Round trip, smoothed, µs; 0 before it was measured.
   public var roundTrip: UInt64 { trip.mean }
 

@@ -56,14 +56,15 @@ public final class UTPConnection {
   public internal(set) var failure: Failure?
   /// Bytes at the start of what we send that travel in packets of their own. Transmission 3.00 lets what follows
   /// a handshake in the same packet lie until more comes.
-  public var greeting = 0
+  var greeting = 0
   /// Whatever its user wants to find with it.
   public var owner: AnyObject?
 
-  /// The number of it in packets that come, and in those that go.
-  let receiveID: UInt16
+  /// The number of it in packets that come.
+  public let receiveID: UInt16
+  /// And in those that go.
   let sendID: UInt16
-  unowned let socket: UTPSocket
+  unowned var socket: UTPSocket
 
   // What the socket notes.
   var events: Events = []

@@ -1,27 +1,36 @@
 import Addresses
 
-/// The connections of a socket by peer and number: open addressing, nothing allocated by a look-up.
-struct ConnectionTable {
-  private var slots: [UTPConnection?] = Array(repeating: nil, count: 16)
+/// What is found by its peer and the number that the peer's packets carry.
+protocol Numbered {
+  var remote: Endpoint { get }
+  var receiveID: UInt16 { get }
+}
+
+extension UTPConnection: Numbered {}
+
+/// Things by peer and number: open addressing, nothing allocated by a look-up.
+struct ConnectionTable<Entry: Numbered> {
+  private var slots: [Entry?] = Array(repeating: nil, count: 16)
   private(set) var count = 0
   let hash: KeyedHash
 
   init(_ hash: KeyedHash) { self.hash = hash }
 
-  func find(_ remote: Endpoint, _ receiveID: UInt16) -> UTPConnection? {
+  func find(_ remote: Endpoint, _ receiveID: UInt16) -> Entry? {
     slots[place(remote, receiveID)]
   }
 
-  mutating func insert(_ connection: UTPConnection) {
+  /// Puts it in, in place of what has the same peer and number.
+  mutating func insert(_ entry: Entry) {
     if count * 2 >= slots.count { grow() }
-    let place = place(connection.remote, connection.receiveID)
+    let place = place(entry.remote, entry.receiveID)
     if slots[place] == nil { count += 1 }
-    slots[place] = connection
+    slots[place] = entry
   }
 
-  mutating func remove(_ connection: UTPConnection) {
-    var hole = place(connection.remote, connection.receiveID)
-    guard slots[hole] === connection else { return }
+  mutating func remove(_ remote: Endpoint, _ receiveID: UInt16) {
+    var hole = place(remote, receiveID)
+    guard slots[hole] != nil else { return }
     slots[hole] = nil
     count -= 1
     // What lies behind it may have its place at the hole.
@@ -37,7 +46,7 @@ struct ConnectionTable {
     }
   }
 
-  var all: [UTPConnection] { slots.compactMap { $0 } }
+  var all: [Entry] { slots.compactMap { $0 } }
 
   private func home(_ remote: Endpoint, _ receiveID: UInt16) -> Int {
     let words = remote.address.words
@@ -45,7 +54,7 @@ struct ConnectionTable {
     return Int(truncatingIfNeeded: hash) & (slots.count - 1)
   }
 
-  /// Where a connection is, or would be put.
+  /// Where something is, or would be put.
   private func place(_ remote: Endpoint, _ receiveID: UInt16) -> Int {
     var place = home(remote, receiveID)
     while let found = slots[place], found.receiveID != receiveID || found.remote != remote {
@@ -57,6 +66,6 @@ struct ConnectionTable {
   private mutating func grow() {
     let old = slots
     slots = Array(repeating: nil, count: old.count * 2)
-    for case let connection? in old { slots[place(connection.remote, connection.receiveID)] = connection }
+    for case let entry? in old { slots[place(entry.remote, entry.receiveID)] = entry }
   }
 }

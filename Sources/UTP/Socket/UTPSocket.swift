@@ -18,8 +18,13 @@ public final class UTPSocket {
   public private(set) var incomingCount = 0
   /// Whether peers may open connections.
   public var acceptsConnections = true
+  /// Told of each connection that is over.
+  public var whenEnded: ((UTPConnection) -> Void)?
+  /// Which numbers it gives to connections that it opens, where several sockets share a port: those that leave
+  /// `rest` when divided by `count`.
+  public var share: (rest: UInt16, count: UInt16) = (0, 1)
 
-  private var table: ConnectionTable
+  private var table: ConnectionTable<UTPConnection>
   private var heap = DeadlineHeap()
   private var pool: BufferPool
   private var ready: [UTPConnection] = []
@@ -55,8 +60,9 @@ public final class UTPSocket {
   public func connect(to remote: Endpoint, now: UInt64) -> UTPConnection? {
     let now = forward(now)
     for _ in 0..<16 {
-      let id = UInt16(truncatingIfNeeded: nextRandom())
-      guard table.find(remote, id) == nil else { continue }
+      let any = UInt16(truncatingIfNeeded: nextRandom())
+      let id = any &- any % share.count &+ share.rest
+      guard id % share.count == share.rest, table.find(remote, id) == nil else { continue }
       let connection = UTPConnection(
         self, remote: remote, isOutgoing: true, receiveID: id, sendID: id &+ 1,
         sequence: UInt16(truncatingIfNeeded: nextRandom()), received: 0, now: now)
@@ -67,12 +73,21 @@ public final class UTPSocket {
     return nil
   }
 
-  /// Handles a datagram. False if it is not one of this protocol.
+  /// What became of a datagram.
+  public enum Receipt: Sendable {
+    case taken
+    /// It is not one of this protocol.
+    case malformed
+    /// It belongs to no connection that is known here.
+    case unknown
+  }
+
+  /// Handles a datagram. `refuses`: whether the sender of one that belongs to no connection is told.
   @discardableResult
-  public func receive(_ bytes: RawSpan, from remote: Endpoint, now: UInt64) -> Bool {
+  public func receive(_ bytes: RawSpan, from remote: Endpoint, now: UInt64, refuses: Bool = true) -> Receipt {
     guard let packet = UTPPacket(bytes) else {
       rejected.malformed += 1
-      return false
+      return .malformed
     }
     let now = forward(now)
     let id = packet.header.connectionID
@@ -92,11 +107,13 @@ public final class UTPSocket {
     } else if let connection = accept(packet, remote, now: now) {
       connection.receive(packet, bytes, now: now, &pool)
     } else {
+      guard refuses else { return .unknown }
       rejected.unknown += 1
       // A reset for each would let two forgetful hosts talk for ever.
       if packet.header.type != .state { refuse(packet.header, remote, now: now) }
+      return .unknown
     }
-    return true
+    return .taken
   }
 
   // MARK: Strangers
@@ -198,9 +215,42 @@ public final class UTPSocket {
     guard connection.phase != .closed else { return }
     connection.phase = .closed
     connection.reorder = ReorderBuffer()
-    table.remove(connection)
+    forget(connection)
+    whenEnded?(connection)
+  }
+
+  private func forget(_ connection: UTPConnection) {
+    if table.find(connection.remote, connection.receiveID) === connection {
+      table.remove(connection.remote, connection.receiveID)
+    }
     heap.remove(connection)
     if !connection.isOutgoing { incomingCount -= 1 }
+  }
+
+  // MARK: Moving
+
+  /// Lets go of an open connection, so that another socket at the same port can have it; `nil` if it is not
+  /// open any more. O(connections with something to do).
+  public func detach(_ connection: UTPConnection) -> DetachedConnection? {
+    guard connection.phase == .open, connection.failure == nil else { return nil }
+    forget(connection)
+    if connection.isDirty { dirty[firstDirty...].firstIndex { $0 === connection }.map { _ = dirty.remove(at: $0) } }
+    if connection.isReady { ready.removeAll { $0 === connection } }
+    connection.isDirty = false
+    connection.isReady = false
+    connection.owner = nil
+    return DetachedConnection(connection)
+  }
+
+  /// Takes a connection over; what it has to say leaves with the next `fill`.
+  public func attach(_ detached: DetachedConnection, now: UInt64) -> UTPConnection {
+    latest = max(latest, now)
+    let connection = detached.connection
+    connection.socket = self
+    table.insert(connection)
+    if !connection.isOutgoing { incomingCount += 1 }
+    isDirty(connection)
+    return connection
   }
 
   // MARK: What its user calls

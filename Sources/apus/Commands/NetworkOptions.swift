@@ -29,6 +29,7 @@ struct NetworkOptions: Sendable {
         help: "Download from peers only, not from the web servers that a torrent or magnet link names."),
       .flag(\.usesDHT, "--no-dht", sets: false, help: "Neither look for peers nor be found in the DHT."),
       .flag(\.noPeerExchange, "--no-pex", help: "Exchange no peers with peers."),
+      .flag(\.noHolePunching, "--no-holepunch", help: "Meet nobody through other peers, and help nobody to."),
       .flag(\.noTCP, "--no-tcp", help: "Reach and await peers over uTP only."),
       .flag(\.noUTP, "--no-utp", help: "Reach and await peers over TCP only."),
       .flag(\.noLocalDiscovery, "--no-lsd", help: "Seek no peers on the local network."),
@@ -43,6 +44,7 @@ struct NetworkOptions: Sendable {
   var dht = DHTEntry()
   var proxies = ProxyOptions()
   var noPeerExchange = false
+  var noHolePunching = false
   var noLocalDiscovery = false
   var noTCP = false
   var noUTP = false
@@ -81,6 +83,7 @@ struct NetworkOptions: Sendable {
     configuration.dht = dht.configuration(listen: listen, isEnabled: usesDHT)
     configuration.proxies = try proxies.configuration()
     configuration.peerExchange = !noPeerExchange
+    configuration.holePunching = !noHolePunching
     configuration.localDiscovery = !noLocalDiscovery
     configuration.usesTCP = !noTCP
     configuration.usesUTP = !noUTP

@@ -1,3 +1,4 @@
+import ArgumentParsing
 import CSystem
 import Glibc
 
@@ -16,9 +17,18 @@ enum FileSystem {
       guard count >= 0 else { throw failure("cannot read", path) }
       guard count > 0 else { return bytes }
       guard bytes.count + count <= limit else {
-        throw Failure("'\(path)' is larger than \(Figures.size(Int64(limit))), it is no torrent file")
+        throw Failure("'\(path)' is larger than \(Figures.size(Int64(limit))), it is nothing to read")
       }
       bytes.append(contentsOf: chunk[..<count])
+    }
+  }
+
+  /// A configuration file's bytes.
+  static func configuration(_ path: String) throws(UsageProblem) -> [UInt8] {
+    do throws(Failure) {
+      return try read(path, limit: 2 << 20)
+    } catch {
+      throw UsageProblem(error.message)
     }
   }
 

@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 
 /// The main thread's job while a command runs on others: to wait for signals. They are blocked in every
 /// thread and taken one at a time, so that nothing runs inside of a signal handler.
@@ -26,13 +27,17 @@ enum SignalWatch {
 
   /// Waits for signals and never returns. The first raises the interruption, if the command stops
   /// `cleanly`; any other, or `patience` seconds, ends the process.
-  static func run(_ interruption: Interruption, cleanly: Bool, console: Console) -> Never {
+  /// SIGHUP does what the command wants instead, if it wants something.
+  static func run(
+    _ interruption: Interruption, _ hangUp: HangUp, cleanly: Bool, console: Console
+  ) -> Never {
     var set = Self.set
     var number = SIGINT
     while true {
       var limit = timespec(tv_sec: interruption.isRaised ? patience : 3600, tv_nsec: 0)
       let wasRaised = interruption.isRaised
       let result = unsafe sigtimedwait(&set, nil, &limit)
+      if result == SIGHUP, hangUp.perform() { continue }
       if result > 0 {
         number = wasRaised ? number : result
         if cleanly, interruption.raise(number == SIGTERM ? .terminate : .interrupt) { continue }
@@ -43,5 +48,20 @@ enum SignalWatch {
       console.settle()
       _exit(number == SIGTERM ? ExitStatus.terminated.code : ExitStatus.interrupted.code)
     }
+  }
+}
+
+/// What a command does on SIGHUP instead of ending.
+final class HangUp: Sendable {
+  private let work = Mutex<(@Sendable () -> Void)?>(nil)
+
+  /// Has SIGHUP do `work` from now on, on the main thread.
+  func handle(_ work: @escaping @Sendable () -> Void) { self.work.withLock { $0 = work } }
+
+  /// Does it; false if there is nothing to do.
+  func perform() -> Bool {
+    guard let work = work.withLock(\.self) else { return false }
+    work()
+    return true
   }
 }

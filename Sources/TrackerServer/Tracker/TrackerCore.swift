@@ -1,0 +1,75 @@
+import Addresses
+import Digest
+internal import Synchronization
+import TrackerProtocol
+
+/// What the front ends share: decides who may announce, enters it into the table, counts. Transport, form of the
+/// reply and clock are theirs.
+final class TrackerCore: Sendable {
+  let configuration: TrackerConfiguration
+  let table: SwarmTable
+  let access = AccessRules()
+  let counters = TrackerCounters()
+  /// Seconds of a clock that never goes back.
+  let clock: @Sendable () -> UInt32
+  let startedAt: UInt32
+  private let nextShard = Atomic<Int>(0)
+
+  init(_ configuration: TrackerConfiguration, seed: UInt64, clock: @escaping @Sendable () -> UInt32) {
+    self.configuration = configuration
+    self.clock = clock
+    startedAt = clock()
+    table = SwarmTable(limits: configuration.limits, seed: seed)
+  }
+
+  /// Enters an announce and chooses peers for it; `nil` if it was taken. O(1) and a copy of what is returned;
+  /// no allocation once `reply` has grown to its size. `random` is a fresh random word.
+  func announce(
+    _ announcement: borrowing Announcement, now: UInt32, random: UInt64, into reply: inout SwarmReply
+  ) -> TrackerRefusal? {
+    counters.announces.add(1, ordering: .relaxed)
+    if let refusal = access.refusal(of: announcement.infoHash, passkey: announcement.passkey) {
+      return refusal
+    }
+    let isSeed = announcement.left == 0
+    do throws(SwarmRefusal) {
+      if let other = announcement.other {
+        // The peer's own entry goes last, as its reply is the one that is sent; it alone completes a download.
+        let event = announcement.event == .completed ? .regular : announcement.event
+        try table.announce(
+          announcement.infoHash, other, SwarmAnnounce(isSeed: isSeed, event: event, wanted: 0),
+          now: now, random: random, into: &reply)
+      }
+      let wanted = min(announcement.wanted ?? configuration.usualWanted, configuration.maximumWanted)
+      try table.announce(
+        announcement.infoHash, announcement.peer,
+        SwarmAnnounce(
+          isSeed: isSeed, event: announcement.event, wanted: wanted, families: announcement.families),
+        now: now, random: random, into: &reply)
+    } catch {
+      switch error {
+      case .tooManyTorrents: return .tooManyTorrents
+      }
+    }
+    return nil
+  }
+
+  /// Seconds until a client is to announce again, and until it may: soon where the table waits for a second announce.
+  func intervals(after reply: borrowing SwarmReply) -> (usual: Int, minimum: Int) {
+    let usual = reply.isProvisional ? min(configuration.interval, 60) : configuration.interval
+    return (usual, min(usual, configuration.minimumInterval ?? (usual + 1) / 2))
+  }
+
+  /// The counts of a swarm. An open tracker knows every torrent: of most it knows that nobody is there.
+  func scrape(_ infoHash: InfoHash) -> SwarmCounts { table.scrape(infoHash) ?? SwarmCounts(downloaders: 0) }
+
+  /// Forgets old peers, a few in each of the next `shards` shards or more of them in a large table: eight calls a
+  /// second go through all within 16 seconds, no lock is held for more than a fraction of a millisecond.
+  func sweep(shards: Int) {
+    let budget = 512
+    for _ in 0..<max(shards, table.entries / (budget * 128)) {
+      let shard = nextShard.add(1, ordering: .relaxed).oldValue % table.shardCount
+      _ = table.sweep(shard: shard, budget: budget, now: clock())
+    }
+  }
+}
