@@ -68,7 +68,7 @@ public struct ProxyHandshake: Sendable {
     switch stage {
     case .method, .credentials: 2 - bytes.count
     case .reply: replySize - bytes.count
-    case .head: bytes.last == 10 || bytes.suffix(2) == [10, 13] ? 1 : 2
+    case .head: bytes.last == 10 || endsWith(10, 13) ? 1 : 2
     case .over: 0
     }
   }
@@ -154,11 +154,14 @@ public struct ProxyHandshake: Sendable {
     return .done(bound: command == 3 ? bound : nil)
   }
 
+  private func endsWith(_ one: UInt8, _ other: UInt8) -> Bool {
+    bytes.count >= 2 && bytes[bytes.count - 2] == one && bytes[bytes.count - 1] == other
+  }
+
   private mutating func headCame() -> Step {
-    let start = Array("HTTP/1.".utf8)
-    guard zip(bytes, start).allSatisfy({ $0 == $1 }) else { return fail(.malformed) }
+    if bytes.count < 10, !zip(bytes, "HTTP/1.".utf8).allSatisfy({ $0 == $1 }) { return fail(.malformed) }
     guard bytes.count <= Self.headLimit else { return fail(.tooLong) }
-    guard bytes.suffix(4) == [13, 10, 13, 10] || bytes.suffix(2) == [10, 10] else { return .more }
+    guard endsWith(10, 10) || endsWith(13, 10) && bytes.dropLast(2).last == 10 else { return .more }
     let line = bytes.prefix { $0 != 13 && $0 != 10 }
     let words = line.split(separator: 32, omittingEmptySubsequences: false)
     guard words.count >= 2, words[0].count == 8, words[1].count == 3,
