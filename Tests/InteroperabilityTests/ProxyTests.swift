@@ -127,8 +127,8 @@ struct ProxyTests {
   }
 
   /// Nothing but the DHT, entered through a name.
-  @Test(.timeLimit(.minutes(1)))
-  func theDHT() async throws {
+  @Test(.timeLimit(.minutes(1)), arguments: [true, false])
+  func theDHT(_ isMagnet: Bool) async throws {
     try await withStage { stage in
       let scene = try await ProxyStage(on: stage)
       // A node that keeps the seed's announce, and tells of it.
@@ -148,7 +148,8 @@ struct ProxyTests {
       ])
       let server = try await scene.network.startProxy("socks5")
       try await scene.download(
-        try scene.write(), ["--proxy", "socks5://10.77.0.1", "--dht-bootstrap", "six.world:7000"],
+        isMagnet ? scene.magnet("") : try scene.write(),
+        ["--proxy", "socks5://10.77.0.1", "--dht-bootstrap", "six.world:7000"],
         within: .seconds(40))
       #expect(server.output.contains("datagram six.world 7000"))
       #expect(server.output.contains("connect 10.78.0.3 7000"))

@@ -43,6 +43,7 @@ extension TorrentSeat {
 
   /// Peers that the DHT has named. One that rests is complete: who wants something comes by himself.
   func learnFromDHT(_ peers: [Endpoint], isV2Only: Bool, on loop: isolated Loop) {
+    if let swarm = fetch?.swarm { return swarm.learn(peers, from: .dht, isV2Only: isV2Only, on: loop) }
     guard isReady else { return }
     torrent?.learn(peers, from: .dht, isV2Only: isV2Only, on: loop)
   }

@@ -49,6 +49,9 @@ extension TorrentSeat {
     fetch.swarm = swarm
     swarm.start(on: loop)
     context.announceLocally(fetch.magnet.infoHashes)
+    for hash in swarm.infoHashes {
+      context.dht?.join(hash, me, isV2Only: hash != swarm.infoHash, isSeed: false)
+    }
     PeerNames.resolve(fetch.magnet.peers, context.routes, on: loop) { loop, endpoints in
       me.value(on: loop).fetch?.swarm?.learn(endpoints, from: .user, isV2Only: false, on: loop)
     }
@@ -78,6 +81,8 @@ extension TorrentSeat {
 
   /// Peers and trackers that were found go on to the torrent.
   private func takeOver(_ swarm: MetadataSwarm) {
+    // A torrent that is not private joins by itself.
+    for hash in swarm.infoHashes { context.dht?.leave(hash) }
     let past = makePast()
     past.book = swarm.book
     past.counters.closes.merge(swarm.counters.closes, uniquingKeysWith: +)
