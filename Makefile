@@ -68,10 +68,10 @@ simulate: ## run 1,000 peers, then SEEDS=1000 seeds of PEERS=50 for MINUTES=60 a
 crash-test: setup ## kill a downloader N=25 times, until the download is done
 	@scripts/crash-test $(N)
 
-install: build ## install program, manual and completions to PREFIX=/usr/local
+install: build ## install program, manual, completions and units to PREFIX=/usr/local
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \
 	  $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions \
-	  $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	  $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	install -m 755 .build/release/apus $(DESTDIR)$(PREFIX)/bin/apus
 	.build/release/apus --generate-manual >$(DESTDIR)$(PREFIX)/share/man/man1/apus.1
 	.build/release/apus --generate-completion-script bash \
@@ -79,12 +79,15 @@ install: build ## install program, manual and completions to PREFIX=/usr/local
 	.build/release/apus --generate-completion-script zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_apus
 	.build/release/apus --generate-completion-script fish \
 	  >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/apus.fish
+	sed 's|/usr/local/bin|$(PREFIX)/bin|' packaging/systemd/apus-tracker.service \
+	  >$(DESTDIR)$(PREFIX)/lib/systemd/system/apus-tracker.service
 
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/apus $(DESTDIR)$(PREFIX)/share/man/man1/apus.1 \
 	  $(DESTDIR)$(PREFIX)/share/bash-completion/completions/apus \
 	  $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_apus \
-	  $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/apus.fish
+	  $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/apus.fish \
+	  $(DESTDIR)$(PREFIX)/lib/systemd/system/apus-tracker.service
 
 clean: ## remove what was built
 	rm -rf .build Fuzz/.build Benchmarks/.build Simulation/.build

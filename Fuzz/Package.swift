@@ -6,10 +6,12 @@ import PackageDescription
 
 let targets = [
   "FuzzBencode",
+  "FuzzConfiguration",
   "FuzzContentRange",
   "FuzzDHTMessage",
   "FuzzDHTNode",
   "FuzzEncryption",
+  "FuzzHTTP",
   "FuzzHolePunch",
   "FuzzLocalDiscovery",
   "FuzzMagnet",
@@ -27,7 +29,9 @@ let targets = [
 
 let rooms: [Target.Dependency] = [
   "Bencode",
+  "Configuration",
   "Encryption",
+  "HTTPParsing",
   "MainlineDHT",
   "Metainfo",
   "PeerProtocol",

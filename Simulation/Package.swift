@@ -26,7 +26,8 @@ let package = Package(
     .target(name: "Bytes", swiftSettings: strict),
     .target(name: "EventLoop", swiftSettings: strict),
     .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto"),
-    .target(name: "Digest", dependencies: ["Bytes", "COpenSSL"], swiftSettings: strict),
+    .target(name: "CLanes", dependencies: ["COpenSSL"]),
+    .target(name: "Digest", dependencies: ["Bytes", "CLanes", "COpenSSL"], swiftSettings: strict),
     .target(name: "Bencode", dependencies: ["Bytes"], swiftSettings: strict),
     .target(name: "Addresses", dependencies: ["Bytes"], swiftSettings: strict),
     .target(

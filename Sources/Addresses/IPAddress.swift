@@ -107,3 +107,8 @@ extension IPAddress: CustomStringConvertible {
     return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 }
+
+extension IPAddress {
+  /// The first address of an IPv6 network of 64 bits.
+  public init(network: UInt64) { self.init(high: network, low: 0) }
+}

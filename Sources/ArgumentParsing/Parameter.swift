@@ -41,6 +41,15 @@ public struct Parameter<Root>: Sendable {
     }
   }
 
+  /// The same rows, left out of help, manual and completions.
+  public static func hidden(_ rows: [Self]) -> [Self] {
+    rows.map { row in
+      Self(
+        description: row.description.hidden, store: row.store, defaultText: row.defaultText,
+        texts: row.texts, clear: row.clear)
+    }
+  }
+
   /// A flag that takes no value. Giving it sets the property to `value`.
   public static func flag(
     _ property: any WritableKeyPath<Root, Bool> & Sendable, _ names: String..., sets value: Bool = true,
@@ -180,6 +189,12 @@ public struct ParameterDescription: Sendable, Equatable {
     self.isHidden = isHidden
     self.setting = setting
     self.role = role
+  }
+
+  var hidden: Self {
+    Self(
+      kind: kind, names: names, value: value, help: help, completion: completion, environment: environment,
+      isRepeated: isRepeated, minimum: minimum, isHidden: true, setting: setting, role: role)
   }
 
   /// `-o, --output <file>`, `<path>`: how help lists it.

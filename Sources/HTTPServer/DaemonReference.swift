@@ -1,7 +1,8 @@
 import Addresses
 internal import CMicrohttpd
 
-/// A running libmicrohttpd daemon: one listening endpoint with its threads.
+/// A running libmicrohttpd daemon: one listening endpoint with its threads, or a thread that serves connections
+/// which something else has accepted.
 ///
 /// Unchecked `Sendable`: the library's functions on a daemon may be called from any thread.
 @safe
@@ -9,8 +10,9 @@ final class DaemonReference: @unchecked Sendable {
   private let daemon: OpaquePointer
   private let context: ServerContext
 
-  /// `nil` with `errno` set if the endpoint cannot be listened on.
-  init?(_ endpoint: Endpoint, _ context: ServerContext) {
+  /// `nil` with `errno` set if the endpoint cannot be listened on, or with 0 if the identity is none. Without an
+  /// endpoint it listens nowhere.
+  init?(_ endpoint: Endpoint?, _ context: ServerContext, identity: TLSIdentity? = nil) {
     self.context = context
     var options = unsafe apus_mhd_options()
     unsafe options.threads = UInt32(max(1, context.options.threads))
@@ -62,14 +64,33 @@ final class DaemonReference: @unchecked Sendable {
         deadlines.closed(key)
       }
     }
-    let address = endpoint.address.bytes
-    guard let daemon = unsafe apus_mhd_start(address, address.count, endpoint.port, &options) else {
-      return nil
-    }
+    let address = endpoint?.address.bytes ?? []
+    let daemon =
+      if let identity {
+        unsafe identity.key.withCString { key in
+          unsafe identity.certificates.withCString { certificates in
+            unsafe options.tls_key = key
+            unsafe options.tls_certificates = certificates
+            return unsafe apus_mhd_start(address, address.count, endpoint?.port ?? 0, &options)
+          }
+        }
+      } else {
+        unsafe apus_mhd_start(address, address.count, endpoint?.port ?? 0, &options)
+      }
+    guard let daemon = unsafe daemon else { return nil }
     unsafe self.daemon = daemon
   }
 
   var port: UInt16 { unsafe apus_mhd_port(daemon) }
+
+  /// Connections that it serves.
+  var connections: Int { unsafe Int(apus_mhd_connections(daemon)) }
+
+  /// Serves a connection, whose descriptor is the daemon's from now on; false if it was closed instead.
+  func adopt(_ descriptor: Int32, from remote: Endpoint) -> Bool {
+    let address = remote.address.bytes
+    return unsafe apus_mhd_adopt(daemon, descriptor, address, address.count, remote.port) != 0
+  }
 
   /// Closes the endpoint and its connections; waits for the threads. Call once.
   func stop() { unsafe MHD_stop_daemon(daemon) }

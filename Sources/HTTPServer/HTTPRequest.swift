@@ -10,7 +10,8 @@ public struct HTTPRequest: Sendable {
   public let query: [UInt8]
   /// The other end of the connection.
   public let remote: Endpoint
-  /// The headers that the server was told to look at, by the names it was given.
+  /// The headers that the server was told to look at, by the names it was given; values of several fields of one
+  /// name are joined by commas.
   public let headers: [String: String]
   /// The body, decoded from chunks if it came so.
   public let body: [UInt8]

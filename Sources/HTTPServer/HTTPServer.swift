@@ -4,7 +4,7 @@
 public import Addresses
 private import CMicrohttpd
 private import Glibc
-private import Synchronization
+internal import Synchronization
 import Threads
 
 /// Serves HTTP on some endpoints with a pool of threads, until stopped.
@@ -16,6 +16,7 @@ public final class HTTPServer: Sendable {
   public let boundEndpoints: [Endpoint]
   private let context: ServerContext
   private let daemons: Mutex<[DaemonReference]>
+  let adopters: Mutex<Adopters>
   private let watchman: WorkerThread
 
   /// Listens on all of `endpoints`, or on none of them.
@@ -24,10 +25,11 @@ public final class HTTPServer: Sendable {
     handler: @escaping @Sendable (HTTPRequest) -> HTTPResponse
   ) throws(HTTPServerError) {
     let context = ServerContext(options, handler)
+    adopters = Mutex(Adopters(context: context))
     var started: [DaemonReference] = []
     var bound: [Endpoint] = []
     for endpoint in endpoints {
-      guard let daemon = DaemonReference(endpoint, context) else {
+      guard let daemon = DaemonReference(endpoint, context, identity: options.identity) else {
         let code = apus_mhd_errno()
         for daemon in started { daemon.stop() }
         throw HTTPServerError(endpoint: endpoint, code: code)
@@ -37,6 +39,20 @@ public final class HTTPServer: Sendable {
     }
     boundEndpoints = bound
     daemons = Mutex(started)
+    self.context = context
+    watchman = WorkerThread(name: "http-deadlines") { context.deadlines.run() }
+  }
+
+  /// Listens nowhere: serves the connections that `adopt` is given.
+  public init(
+    options: HTTPServerOptions = HTTPServerOptions(),
+    handler: @escaping @Sendable (HTTPRequest) -> HTTPResponse
+  ) throws(HTTPServerError) {
+    let context = ServerContext(options, handler)
+    boundEndpoints = []
+    daemons = Mutex([])
+    let adopters = try Adopters(context: context, starting: options.identity)
+    self.adopters = Mutex(adopters)
     self.context = context
     watchman = WorkerThread(name: "http-deadlines") { context.deadlines.run() }
   }
@@ -51,7 +67,7 @@ public final class HTTPServer: Sendable {
       daemons = []
       return all
     }
-    for daemon in daemons { daemon.stop() }
+    for daemon in daemons + adopters.withLock({ $0.removeAll() }) { daemon.stop() }
     context.deadlines.stop()
     watchman.join()
   }
@@ -75,6 +91,8 @@ public struct HTTPServerOptions: Sendable {
   public var maximumBody = 64 << 10
   /// Names of the headers that the handler wants to see.
   public var headers: [String] = []
+  /// Who the server is to clients that speak TLS; without it, it speaks plain HTTP.
+  public var identity: TLSIdentity?
 
   /// The defaults.
   public init() {}
@@ -82,14 +100,22 @@ public struct HTTPServerOptions: Sendable {
 
 /// An endpoint that cannot be listened on.
 public struct HTTPServerError: Error, Sendable, CustomStringConvertible {
-  /// The endpoint.
-  public let endpoint: Endpoint
+  /// The endpoint; `nil` if the server was to listen nowhere.
+  public let endpoint: Endpoint?
   /// The C library's error number.
   public let code: Int32
 
   /// One line for people.
   public var description: String {
-    let reason = unsafe code == 0 ? "the system refuses" : String(cString: strerror(code))
+    let reason = unsafe code == 0 ? "the system or the certificate refuses" : String(cString: strerror(code))
+    guard let endpoint else { return "cannot serve HTTP: \(reason)" }
     return "cannot listen on \(endpoint): \(reason)"
+  }
+}
+
+extension HTTPServer {
+  static func close(_ descriptor: Int32) -> Bool {
+    Glibc.close(descriptor)
+    return false
   }
 }

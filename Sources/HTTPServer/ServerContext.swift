@@ -24,10 +24,7 @@ final class ServerContext: Sendable {
     let size = unsafe apus_mhd_client(connection, &compact)
     var headers: [String: String] = [:]
     for name in options.headers {
-      guard let value = unsafe apus_mhd_header(connection, name) else {
-        continue
-      }
-      headers[name] = unsafe String(cString: value)
+      unsafe headers[name] = Self.value(of: name, connection, capacity: options.connectionMemory)
     }
     let request = HTTPRequest(
       method: method, path: exchange.path, query: exchange.query,
@@ -40,6 +37,17 @@ final class ServerContext: Sendable {
     let queued = unsafe MHD_queue_response(connection, UInt32(answer.status), response)
     unsafe MHD_destroy_response(response)
     return queued
+  }
+
+  private static func value(of name: String, _ connection: OpaquePointer, capacity: Int) -> String? {
+    var count = -1
+    let text = unsafe [UInt8](unsafeUninitializedCapacity: capacity) { buffer, used in
+      unsafe buffer.withMemoryRebound(to: CChar.self) { text in
+        count = unsafe apus_mhd_header(connection, name, text.baseAddress, text.count)
+      }
+      used = max(0, count)
+    }
+    return count < 0 ? nil : String(decoding: text, as: UTF8.self)
   }
 }
 

@@ -61,21 +61,7 @@ struct QueryString {
     decoded(value).flatMap { String(validating: $0, as: UTF8.self) }
   }
 
-  /// A value as a decimal number; `nil` if it is empty, has another character, or does not fit.
-  func number(_ value: Range<Int>) -> UInt64? {
-    guard !value.isEmpty else { return nil }
-    var number: UInt64 = 0
-    for byte in bytes[value] {
-      guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") else { return nil }
-      let (tens, overflow) = number.multipliedReportingOverflow(by: 10)
-      let (sum, carry) = tens.addingReportingOverflow(UInt64(byte - UInt8(ascii: "0")))
-      guard !overflow, !carry else { return nil }
-      number = sum
-    }
-    return number
-  }
-
-  private static func digit(_ character: UInt8) -> UInt8? {
+  static func digit(_ character: UInt8) -> UInt8? {
     switch character {
     case UInt8(ascii: "0")...UInt8(ascii: "9"): character - UInt8(ascii: "0")
     case UInt8(ascii: "a")...UInt8(ascii: "f"): character - UInt8(ascii: "a") + 10

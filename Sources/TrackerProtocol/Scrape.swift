@@ -31,14 +31,16 @@ public struct ScrapeRequest: Sendable, Equatable {
   public init(infoHashes: [InfoHash]) { self.infoHashes = infoHashes }
 
   /// Reads a raw query. None at all is a question for everything, which the tracker may refuse.
-  public init(query bytes: [UInt8]) throws(RequestFault) {
-    let query = QueryString(bytes)
+  public init(query bytes: [UInt8]) throws(RequestFault) { try self.init(bytes.rawBytes) }
+
+  /// Reads a raw query. One allocation.
+  public init(_ bytes: RawSpan) throws(RequestFault) {
     infoHashes = []
-    for parameter in query.parameters where parameter.key == "info_hash" {
-      guard let hash = query.decoded(parameter.value).flatMap({ InfoHash($0) }) else {
-        throw .malformed("info_hash")
-      }
-      infoHashes.append(hash)
+    var offset = 0
+    while let parameter = QueryBytes.next(bytes, &offset) {
+      guard QueryBytes.matches(bytes, parameter.key, "info_hash") else { continue }
+      guard let hash = QueryBytes.twentyBytes(bytes, parameter.value) else { throw .malformed("info_hash") }
+      unsafe infoHashes.append(InfoHash(hash.span.bytes, at: 0))
     }
   }
 

@@ -141,7 +141,7 @@ extension Program {
     ],
     commands: [
       Create.self, Show.self, MagnetLink.self, Verify.self, TrackerService.self, Download.self, Seed.self,
-      DHTCommand.self, Demo.self, Bench.self,
+      DHTCommand.self, Doctor.self, Demo.self, Bench.self,
     ])
 }
 

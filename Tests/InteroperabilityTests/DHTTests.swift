@@ -1,4 +1,7 @@
+import Addresses
+import BitTorrent
 import Foundation
+import Metainfo
 import TestSupport
 import Testing
 
@@ -64,6 +67,95 @@ struct DHTTests {
       try await eventually("it seeds") { seed.output.contains("checked") }
       let leecher = ApusClient(on: stage, options: Self.entering(through: router))
       try await scene.download(by: leecher, into: "target", on: stage)
+    }
+  }
+
+  /// Either way: who seeds, and who looks.
+  @Test(
+    .timeLimit(.minutes(3)), .enabled(if: TestNetwork.isIsolated, "needs the namespace of scripts/test"),
+    arguments: [true, false])
+  func transmissionAndOursFindEachOther(_ weSeed: Bool) async throws {
+    try await withStage { stage in
+      let scene = try Scene(on: stage)
+      // It announces nothing before it knows nine nodes.
+      let nodes = try await Self.nodes(12)
+      let router = try #require(nodes.first?.listening.first).testAddress
+      let other = TransmissionDaemon(on: stage, dht: router)
+      let ours = ApusClient(on: stage, options: Self.entering(through: router))
+      let seed: any Client = weSeed ? ours : other
+      try await seed.seed(scene.path, in: scene.source)
+      try await scene.download(by: weSeed ? other : ours, into: "target", on: stage)
+      for node in nodes { await node.stop(within: 1) }
+    }
+  }
+
+  /// Sessions that do nothing but take part in the DHT.
+  private static func nodes(_ count: Int) async throws -> [Session] {
+    var nodes: [Session] = []
+    for _ in 0..<count {
+      var configuration = SessionConfiguration()
+      configuration.loops = 1
+      configuration.localDiscovery = false
+      configuration.listen = [try #require(Endpoint("\(TestNetwork.address())"))]
+      if let first = nodes.first?.listening.first {
+        configuration.dht.routers = [Node(host: "\(first.address)", port: first.port)]
+      }
+      nodes.append(try await Session(configuration))
+    }
+    return nodes
+  }
+
+  /// A publisher's link is as good as a torrent, and whoever follows gets what comes in its place (BEP 46).
+  @Test(.timeLimit(.minutes(2)))
+  func aPublishersLinkLeadsToItsTorrents() async throws {
+    try await withStage { stage in
+      let router = try Self.router(on: stage)
+      let entering = Self.entering(through: router)
+      let listen = ["--listen", "\(TestNetwork.address())"]
+      let key = try stage.folder.write(Array((Self.seed + "\n").utf8), to: "key")
+      var link = ""
+      func publish(_ torrent: TestTorrent, _ name: String) async throws {
+        let path = try torrent.write(to: stage.folder[name + ".torrent"])
+        let source = try stage.folder.folder(name)
+        try torrent.writeContent(in: source)
+        try await ApusClient(on: stage, options: entering).seed(path, in: source)
+        let hash = torrent.infoHash.map { String(format: "%02x", $0) }.joined()
+        link = try await ApusClient.succeed(
+          ["dht", "put", hash, "--torrent", "--key", key] + entering + listen, on: stage
+        )
+        .trimmingCharacters(in: .newlines)
+      }
+      let first = TestTorrent(size: 1 << 20)
+      try await publish(first, "first")
+      #expect(link == "magnet:?xs=urn:btpk:\(Self.key)")
+      let once = try stage.folder.folder("once")
+      try await ApusClient.succeed(
+        ["download", link, "--dir", once, "--listen", "\(TestNetwork.address())", "--quiet"] + entering,
+        on: stage)
+      #expect(try first.faults(in: once) == [])
+      let saved = stage.folder["saved.torrent"]
+      try await ApusClient.succeed(["magnet", link, "-o", saved, "--quiet"] + entering + listen, on: stage)
+      #expect(try readFile(saved).count > 100)
+
+      let target = try stage.folder.folder("target")
+      let follower = ApusClient(on: stage)
+      let process = try follower.start(
+        [
+          "download", link, "--dir", target, "--listen", "\(follower.address)", "--json", "--follow",
+          "--follow-interval", "1s",
+        ] + entering)
+      try await eventually("the first is here", within: .seconds(40)) {
+        process.output.contains("\"event\":\"completed\"")
+      }
+      #expect(try first.faults(in: target) == [])
+      let second = TestTorrent(size: 700_000)
+      try FileManager.default.removeItem(atPath: target + "/payload.bin")
+      try await publish(second, "second")
+      try await eventually("the second is here", within: .seconds(40)) {
+        process.output.components(separatedBy: "\"event\":\"completed\"").count == 3
+      }
+      #expect(try second.faults(in: target) == [])
+      #expect(process.status == nil)
     }
   }
 
@@ -176,4 +268,8 @@ struct DHTTests {
       #expect(nobody.errors.contains("does not answer"))
     }
   }
+}
+
+extension Endpoint {
+  fileprivate var testAddress: TestAddress { TestAddress(ip: "\(address)", port: port) }
 }

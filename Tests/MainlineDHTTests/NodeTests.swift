@@ -22,9 +22,12 @@ private final class Stage {
   }
 
   /// Sends a query and gives what comes back to that address, pings left out.
-  func ask(_ query: Query, from endpoint: Endpoint? = nil, readOnly: Bool = false) -> [Message] {
+  func ask(_ query: Query, from endpoint: Endpoint? = nil, readOnly: Bool = false, padding: Int = 280)
+    -> [Message]
+  {
     var message = Message(transaction: [1, 2], content: .query(id: strangerID, query))
     message.isReadOnly = readOnly
+    message.padding = padding
     node.receive(message.encoded(), from: endpoint ?? stranger, now: now)
     return sent().filter { $0.endpoint == endpoint ?? stranger && !$0.isQuery }.map(\.message)
   }
@@ -214,6 +217,7 @@ extension Message {
     _ = stage.ask(.ping, readOnly: true)
     var message = Message(transaction: [1], content: .query(id: stage.strangerID, .ping))
     message.isReadOnly = true
+    message.padding = 100
     stage.node.receive(message, from: stage.stranger, now: 0)
     #expect((stage.sent().allSatisfy { !$0.isQuery }) == true)
     message.isReadOnly = false
@@ -242,8 +246,9 @@ extension Message {
       }
     }
     func nodes(_ want: AddressFamilies, _ from: String) throws -> (Int, Int) {
-      let query = Message(
+      var query = Message(
         transaction: [1], content: .query(id: name, .findNode(target: name, want: want)))
+      query.padding = 700
       dht.receive(query.encoded(), from: try #require(Endpoint(from)), now: 0)
       let response = dht.takeDatagrams().compactMap(\.message.response).first
       return (response?.nodes.count ?? -1, response?.nodes6.count ?? -1)
@@ -252,14 +257,16 @@ extension Message {
     #expect(try nodes([.v6], "200.1.2.1:1") == (0, 8))
     #expect(try nodes([], "[2001:db8:ffff::1]:1") == (0, 8))
     #expect(try nodes([.v4], "[2001:db8:fffe::1]:1") == (8, 0))
-    #expect(try nodes([.v4, .v6], "200.1.3.1:1") == (4, 4))
+    #expect(try nodes([.v4, .v6], "200.1.3.1:1") == (8, 8))
   }
 }
 
 @Suite struct HostileDHTTests {
   private let name = NodeID(SHA1.hash([1].rawBytes))
 
-  @Test func repliesToUnprovedAddressesStaySmall() throws {
+  /// Whatever somebody sends from an address that is not his, no more arrives there than he has sent.
+  @Test(arguments: [0, 20, 60, 130, 280, 500, 1180], [false, true])
+  func nobodyIsSentMoreThanCameFromThere(_ padding: Int, _ readOnly: Bool) throws {
     let stage = try Stage()
     stage.fill(200)
     let item = Item.immutable(Array("990:".utf8) + [UInt8](repeating: 1, count: 990))
@@ -272,20 +279,76 @@ extension Message {
     let queries: [Query] = [
       .ping, .findNode(target: name, want: [.v4, .v6]), .getPeers(infoHash: name, want: []),
       .getPeers(infoHash: name, want: [.v4, .v6], scrape: true), .get(target: item.target, want: []),
-      .sampleInfohashes(target: name, want: []),
+      .sampleInfohashes(target: name, want: []), .unknown(method: Array("vote".utf8)), .unknown(method: []),
+      .announcePeer(PeerAnnouncement(infoHash: name, port: 1, token: [])),
+      .put(ItemPut(item: .immutable(Array("0:".utf8)), token: [])),
     ]
+    var answered = 0
     for (number, query) in queries.enumerated() {
-      for readOnly in [false, true] {
-        let source = Endpoint(IPAddress(v4: 0x0707_0001 + UInt32(number) << 8), port: readOnly ? 1 : 2)
-        var message = Message(transaction: [1, 2], content: .query(id: stage.strangerID, query))
-        message.isReadOnly = readOnly
-        let datagram = message.encoded()
-        stage.node.receive(datagram, from: source, now: 0)
-        let back = stage.sent().filter { $0.endpoint == source }.reduce(0) { $0 + $1.bytes.count }
-        #expect(back <= 450, "\(query)")
-        #expect(back <= 6 * datagram.count, "\(query)")
+      let source = Endpoint(IPAddress(v4: 0x0707_0001 + UInt32(number) << 8), port: readOnly ? 1 : 2)
+      var message = Message(transaction: [1, 2], content: .query(id: stage.strangerID, query))
+      message.isReadOnly = readOnly
+      message.padding = padding
+      let datagram = message.encoded()
+      var back = 0
+      // Also not later, and not by asking again.
+      for round in 0..<3 {
+        stage.node.receive(datagram, from: source, now: Double(round))
+        stage.node.tick(now: Double(round))
       }
+      for time in stride(from: 3.0, to: 100, by: 1) { stage.node.tick(now: time) }
+      for datagram in stage.sent() where datagram.endpoint == source {
+        back += datagram.bytes.count
+        if !datagram.isQuery { answered += 1 }
+      }
+      #expect(back <= 3 * datagram.count, "\(query)")
     }
+    // And yet there is an answer to nearly all.
+    #expect(answered >= (readOnly ? 20 : padding >= 280 ? 20 : 6), "\(answered)")
+    for text in ["d1:q1:a1:t0:1:y1:qe", "d1:q1:x1:t2:aa1:y1:qe", "d1:ad2:id2:xxe1:q4:ping1:t2:aa1:y1:qe"] {
+      stage.node.receive(Array(text.utf8), from: stage.stranger, now: 200)
+      #expect(stage.sent().reduce(0) { $0 + $1.bytes.count } <= text.utf8.count, "\(text)")
+    }
+  }
+
+  /// Who asks briefly, as other programs do, gets everything once it has shown that it is there.
+  @Test func theNearestNodesComeAfterAProof() throws {
+    let stage = try Stage()
+    stage.fill(40)
+    #expect(stage.ask(.findNode(target: name, want: []), padding: 0).isEmpty)
+    stage.node.receive(
+      Message(transaction: [3], content: .query(id: stage.strangerID, .findNode(target: name, want: []))),
+      from: stage.stranger, now: 0)
+    stage.answer(try stage.sentQuery(), id: stage.strangerID)
+    let replies = stage.sent().compactMap(\.message)
+    #expect(replies.map(\.transaction) == [[1, 2], [3]])
+    #expect(replies.allSatisfy { $0.response?.nodes.count == 8 } == true)
+    // The address is known from now on.
+    #expect(stage.ask(.findNode(target: name, want: []), padding: 0).first?.response?.nodes.count == 8)
+  }
+
+  /// A read-only node cannot prove its address: it pays.
+  @Test func aReadOnlyNodeGetsWhatItPaysFor() throws {
+    let stage = try Stage()
+    stage.fill(40)
+    _ = stage.node.peers.announce(stage.stranger, in: name, isSeed: true, now: 0)
+    let scrape = Query.getPeers(infoHash: name, want: [], scrape: true)
+    let brief = stage.ask(scrape, readOnly: true, padding: 0).first?.response
+    #expect(brief?.seedFilter == nil && brief?.peers.count == 1)
+    let long = stage.ask(scrape, readOnly: true, padding: DHTOptions().padding.items).first?.response
+    #expect(long?.seedFilter != nil && long?.peers.count == 1 && long?.nodes.count == 8)
+  }
+
+  @Test func queriesToThoseWhoHaveNotAnsweredAreLonger() throws {
+    let stage = try Stage()
+    let target = Query.findNode(target: name, want: [])
+    stage.node.query(target, stage.stranger, now: 0)
+    let first = try stage.sentQuery()
+    #expect(first.bytes.count > 350 && first.bytes.count < 400)
+    #expect(try Message(first.bytes).content == first.message.content)
+    stage.answer(first, id: stage.strangerID)
+    stage.node.query(target, stage.stranger, now: 1)
+    #expect(try stage.sentQuery().bytes.count < 120)
   }
 
   @Test func longRepliesComeAfterAProof() throws {

@@ -25,6 +25,19 @@ import Testing
     #expect(report.queries.max() ?? 999 <= 100)
   }
 
+  /// As most programs ask: nodes that nobody has heard of before answer in full only after a proof.
+  @Test func whoDoesNotPayFindsPeersToo() {
+    var scenario = DHTScenario(name: "200 nodes that do not pay for answers, 20 % churn")
+    scenario.nodes = 200
+    scenario.swarms = 25
+    scenario.searches = 100
+    scenario.pads = false
+    let report = scenario.run(seed: 4)
+    print(report)
+    #expect(report.searches >= 95)
+    #expect(report.foundShare >= 0.99)
+  }
+
   /// Everything as datagrams: what a node writes, nodes read.
   @Test func aSmallNetworkWorksInDatagrams() {
     var scenario = DHTScenario(name: "60 nodes in datagrams")

@@ -12,7 +12,9 @@ private func endpoint(_ text: String) throws -> Endpoint { try #require(Endpoint
       (HolePunchMessage.rendezvous, 0), (HolePunchMessage.connect, 1),
       ({ HolePunchMessage.failed($0, .notConnected) }, 2),
     ] as [(@Sendable (Endpoint) -> HolePunchMessage, UInt8)])
-  func theLayoutIsThatOfTheSpecification(_ make: @Sendable (Endpoint) -> HolePunchMessage, _ kind: UInt8) throws {
+  func theLayoutIsThatOfTheSpecification(_ make: @Sendable (Endpoint) -> HolePunchMessage, _ kind: UInt8)
+    throws
+  {
     let reason: [UInt8] = [0, 0, 0, kind == 2 ? 2 : 0]
     let v4 = make(try endpoint("1.2.3.4:6881"))
     #expect(v4.encoded() == [kind, 0, 1, 2, 3, 4, 0x1a, 0xe1] + reason)
@@ -37,14 +39,18 @@ private func endpoint(_ text: String) throws -> Endpoint { try #require(Endpoint
     [0] + [UInt8](repeating: 0, count: 64),
   ])
   func nonsenseIsAViolation(_ bytes: [UInt8]) {
-    #expect(throws: Violation.malformedExtension(name: "ut_holepunch")) { try HolePunchMessage(bytes.rawBytes) }
+    #expect(throws: Violation.malformedExtension(name: "ut_holepunch")) {
+      try HolePunchMessage(bytes.rawBytes)
+    }
   }
 
-  private func peer(_ remote: String, listening: String? = nil, isUTP: Bool = true, takesPart: Bool = true) throws
+  private func peer(_ remote: String, listening: String? = nil, isUTP: Bool = true, takesPart: Bool = true)
+    throws
     -> HolePunching.Acquaintance
   {
     HolePunching.Acquaintance(
-      remote: try endpoint(remote), listening: try listening.map(endpoint), isUTP: isUTP, takesPart: takesPart)
+      remote: try endpoint(remote), listening: try listening.map(endpoint), isUTP: isUTP, takesPart: takesPart
+    )
   }
 
   @Test func bothAreToldWhereTheOtherIs() throws {
@@ -52,7 +58,8 @@ private func endpoint(_ text: String) throws -> Endpoint { try #require(Endpoint
     // What a translator shows of a peer counts over uTP, and where it listens over TCP.
     let target = try peer("9.9.9.9:2000", listening: "9.9.9.9:6881")
     for name in ["9.9.9.9:6881", "9.9.9.9:2000"] {
-      let introduction = try HolePunching.introduce(asker, to: endpoint(name), target: target, isOurs: false).get()
+      let introduction = try HolePunching.introduce(asker, to: endpoint(name), target: target, isOurs: false)
+        .get()
       #expect(introduction.toAsker == (try endpoint("9.9.9.9:2000")))
       #expect(introduction.toTarget == (try endpoint("8.8.8.8:6881")))
       #expect(target.isMeant(by: try endpoint(name)))
@@ -67,7 +74,8 @@ private func endpoint(_ text: String) throws -> Endpoint { try #require(Endpoint
       -> HolePunchMessage.Fault?
     {
       guard
-        case .failure(let refusal) = HolePunching.introduce(asker, to: endpoint, target: target, isOurs: isOurs)
+        case .failure(let refusal) = HolePunching.introduce(
+          asker, to: endpoint, target: target, isOurs: isOurs)
       else { return nil }
       return refusal.fault
     }

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// nginx, serving a folder over HTTP at an address of its own.
 public final class Nginx: Sendable {
@@ -6,6 +7,7 @@ public final class Nginx: Sendable {
   public let address = TestNetwork.address()
   private let home: String
   private let stage: Stage
+  private let isSecure = Mutex(false)
 
   /// Prepares one.
   public init(on stage: Stage) {
@@ -14,12 +16,28 @@ public final class Nginx: Sendable {
   }
 
   /// The URL of the folder.
-  public var url: String { "http://\(address)/" }
+  public var url: String { "http\(isSecure.withLock { $0 } ? "s" : "")://\(address)/" }
 
-  /// Starts it, to serve what is in `folder`; with `bytesPerSecond`, each answer as slowly.
-  public func start(serving folder: String, bytesPerSecond: Int = 0) async throws {
+  /// The certificate of `start` with `isSecure`, which nobody else trusts.
+  public var certificate: String { home + "/certificate" }
+
+  /// Starts it, to serve what is in `folder`; with `bytesPerSecond`, each answer as slowly; with `isSecure`, over TLS.
+  public func start(serving folder: String, bytesPerSecond: Int = 0, isSecure: Bool = false) async throws {
+    self.isSecure.withLock { $0 = isSecure }
     try FileManager.default.createDirectory(atPath: home, withIntermediateDirectories: true)
     let folders = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map { "\($0)_temp_path \(home)/temp;" }
+    if isSecure {
+      let made = try await stage.run(
+        "openssl",
+        [
+          "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days",
+          "30",
+          "-subj", "/CN=\(address.ip)", "-addext", "subjectAltName=IP:\(address.ip)", "-keyout",
+          home + "/key",
+          "-out", certificate,
+        ])
+      guard made.status == .exited(0) else { throw TestFailure("no certificate: \(made.tail)") }
+    }
     // One process: in a user namespace there is no other user that workers could become.
     let configuration = """
       daemon off;
@@ -32,7 +50,8 @@ public final class Nginx: Sendable {
         log_format tests '$connection $status $request_uri $http_range';
         access_log \(home)/requests tests;
         server {
-          listen \(address);
+          listen \(address)\(isSecure ? " ssl" : "");
+          \(isSecure ? "ssl_certificate \(certificate); ssl_certificate_key \(home)/key;" : "")
           root \(folder);
           limit_rate \(bytesPerSecond);
         }

@@ -14,9 +14,12 @@ public final class TransmissionDaemon: Client {
 
   private let isEncrypted: Bool
   private let usesUTP: Bool
+  private let dht: TestAddress?
 
-  /// Prepares one; with `encrypted`, it speaks to nobody who does not encrypt; with `utp`, over uTP, too.
-  public init(on stage: Stage, encrypted: Bool = false, utp: Bool = false) {
+  /// Prepares one; with `encrypted`, it speaks to nobody who does not encrypt; with `utp`, over uTP, too; it enters
+  /// the DHT through the node `dht`, if there is one.
+  public init(on stage: Stage, encrypted: Bool = false, utp: Bool = false, dht: TestAddress? = nil) {
+    self.dht = dht
     self.stage = stage
     usesUTP = utp
     isEncrypted = encrypted
@@ -31,7 +34,7 @@ public final class TransmissionDaemon: Client {
       "bind-address-ipv4": address.ip, "peer-port": Int(address.port),
       "rpc-bind-address": control.ip, "rpc-port": Int(control.port),
       "download-dir": folder, "incomplete-dir-enabled": false, "rename-partial-files": false,
-      "dht-enabled": false, "lpd-enabled": false, "pex-enabled": false, "utp-enabled": usesUTP,
+      "dht-enabled": dht != nil, "lpd-enabled": false, "pex-enabled": false, "utp-enabled": usesUTP,
       "port-forwarding-enabled": false, "encryption": isEncrypted ? 2 : 0, "preallocation": 0,
       "speed-limit-down-enabled": false, "speed-limit-up-enabled": false, "alt-speed-enabled": false,
       "download-queue-enabled": false, "seed-queue-enabled": false, "watch-dir-enabled": false,
@@ -40,6 +43,7 @@ public final class TransmissionDaemon: Client {
     ]
     try JSONSerialization.data(withJSONObject: settings).write(
       to: URL(fileURLWithPath: home + "/settings.json"))
+    if let dht { try writeFile(Array("\(dht.ip) \(dht.port)\n".utf8), home + "/dht.bootstrap") }
     let started = try stage.start("transmission-daemon", ["--foreground", "--config-dir", home])
     process.withLock { $0 = started }
     try await eventually("transmission's RPC", within: .seconds(20), every: .milliseconds(50)) {

@@ -47,6 +47,7 @@ enum Benchmarks {
     for benchmark in all where only.isEmpty || benchmark.name.contains(only) {
       rows.append((benchmark.name, benchmark.run(timed: timed)))
     }
+    if only.isEmpty || only == "tracker" { rows += HTTPAnnounces.run(timed: timed) }
     if only.isEmpty || only == "engine" { rows += await Engine.run(timed: timed) }
     return rows
   }

@@ -46,6 +46,7 @@ struct Threshold {
     "swarm table: a new torrent": Threshold(allocations: 0.001, retains: 1),
     "swarm table: a torrent expires": Threshold(allocations: 0, retains: 0.01),
     "swarm table: a torrent in a snapshot": Threshold(allocations: 0.01, retains: 0.01),
+    "tracker: an HTTP announce on a kept connection": Threshold(allocations: 0.01, retains: 24),
     "storage: check and write a piece of 256 KiB": Threshold(allocations: 4, retains: 16),
     "storage: read 16 blocks for a peer": Threshold(allocations: 3, retains: 12),
     "engine: a block, the seeder's loop": Threshold(allocations: 0.25, retains: 1.5),

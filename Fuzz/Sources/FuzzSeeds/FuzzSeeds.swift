@@ -37,6 +37,8 @@ enum FuzzSeeds {
     write(utp, to: "\(folder)/FuzzUTP")
     write(udpTracker, to: "\(folder)/FuzzUDPTracker")
     write(proxy, to: "\(folder)/FuzzProxy")
+    write(settings, to: "\(folder)/FuzzConfiguration")
+    write(http, to: "\(folder)/FuzzHTTP")
     write(holePunches, to: "\(folder)/FuzzHolePunch")
     write(contentRanges, to: "\(folder)/FuzzContentRange")
   }
@@ -52,6 +54,37 @@ enum FuzzSeeds {
       "early": [31] + Array("HTTP/1.1 103 Early\r\n\r\nHTTP/1.0 407 Who\n\n".utf8),
       "datagram": [0, 0, 0, 1, 10, 0, 0, 1, 26, 225, 1, 2, 3],
       "url": Array("socks5h://us%65r:p%40ss@[2001:db8::1]:9050/".utf8),
+    ]
+  }
+
+  /// Files of settings.
+  static var settings: [String: [UInt8]] {
+    [
+      "sections": Array("# c\na = 1\n[b]\nc-d = \"x\\n\\u00e9\"\n[b.e]\nf = 'y'\r\n".utf8),
+      "numbers": Array("a = 0x1F\nb = -1_000\nc = 1.5e-3\nd = true\ne = 0o17\nf = 0b11\n".utf8),
+      "list": Array("a = [ # one\n  1, 'two',\n  false,\n]\nb = []\n".utf8),
+      "faults": Array("a = 30m\n[[x]]\nb.c = 1\n\"d\" = {}\ne = \"\"\"f\"\"\"\na = 2\n".utf8),
+    ]
+  }
+
+  /// A byte that says where it is cut, then what comes on a connection.
+  static var http: [String: [UInt8]] {
+    let announce = "GET /announce?info_hash=%00&port=1 HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n"
+    return [
+      "announces": [70] + Array((announce + announce).utf8),
+      "old": [9] + Array("GET / HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n".utf8),
+      "post": [30] + Array("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".utf8),
+      "length": [30] + Array("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc".utf8),
+      "form": [60]
+        + Array(
+          "--b\r\nContent-Disposition: form-data; name=\"a\"; filename=\"b\\\"\"\r\n\r\nx\r\n--b--\r\n".utf8),
+      "bare": [3] + Array("GET / HTTP/1.1\nHost: x\n\n".utf8),
+      "proxied": [90]
+        + Array("GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 192.0.2.1, 10.0.0.1\r\n".utf8)
+        + Array("Forwarded: for=\"[2001:db8::1]:4711\";proto=http, for=10.0.0.1\r\n\r\n".utf8),
+      "first": [0] + Array("PROXY TCP4 192.0.2.1 192.0.2.2 40000 80\r\n\(announce)".utf8),
+      "second": [20, 13, 10, 13, 10, 0, 13, 10, 81, 85, 73, 84, 10, 0x21, 0x11, 0, 12]
+        + [192, 0, 2, 1, 192, 0, 2, 2, 1, 2, 0, 80] + Array(announce.utf8),
     ]
   }
 

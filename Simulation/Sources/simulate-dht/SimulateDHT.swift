@@ -43,7 +43,9 @@ enum SimulateDHT {
     poisoned.poison = 0.1
     var worse = DHTScenario(name: "20 % churn, 25 % liars")
     worse.poison = 0.25
-    return [plain, churn, lossy, half, poisoned, worse]
+    var unpaid = DHTScenario(name: "20 % churn, nobody pays for answers")
+    unpaid.pads = false
+    return [plain, churn, lossy, half, unpaid, poisoned, worse]
   }
 
   /// Runs as many at once as there are processors.

@@ -7,7 +7,7 @@ import MainlineDHT
 struct AnnouncedSwarm {
   let seat: Confined<TorrentSeat>
   /// Whether this is the v2 swarm of a hybrid torrent (BEP 52).
-  let isV2Only: Bool
+  var isV2Only: Bool
   var isSeed: Bool
   /// The second of the alarm that counts.
   var alarm: UInt64 = 0
@@ -28,12 +28,13 @@ extension DHTService {
   private static let fewNodes = 4
   private static let soon = 60.0
 
-  /// A torrent wants to be found. Called again, it tells whether the torrent is complete.
+  /// A torrent wants to be found. Called again, it tells whether the torrent is complete, and what it is.
   func join(
     _ swarm: InfoHash, _ seat: Confined<TorrentSeat>, isV2Only: Bool, isSeed: Bool, on loop: isolated Loop
   ) {
     guard swarms[swarm] == nil else {
       swarms[swarm]?.isSeed = isSeed
+      swarms[swarm]?.isV2Only = isV2Only
       return
     }
     swarms[swarm] = AnnouncedSwarm(

@@ -26,12 +26,12 @@ extension Torrent {
 }
 
 extension TorrentSeat {
-  /// A complete torrent that rests from the start wants to be found.
-  func joinDHT(on loop: isolated Loop) {
+  /// A complete torrent that rests from the start, or one of which only the link is known, wants to be found.
+  func joinDHT(isSeed: Bool = true, on loop: isolated Loop) {
     guard !outline.isPrivate, let dht = context.dht else { return }
     let place = Confined(self, on: loop)
     for hash in outline.infoHashes {
-      dht.join(hash, place, isV2Only: hash != outline.infoHash, isSeed: true)
+      dht.join(hash, place, isV2Only: hash != outline.infoHash, isSeed: isSeed)
     }
   }
 
@@ -43,7 +43,7 @@ extension TorrentSeat {
 
   /// Peers that the DHT has named. One that rests is complete: who wants something comes by himself.
   func learnFromDHT(_ peers: [Endpoint], isV2Only: Bool, on loop: isolated Loop) {
-    if let swarm = fetch?.swarm { return swarm.learn(peers, from: .dht, isV2Only: isV2Only, on: loop) }
+    if phase == .fetching { fetch?.swarm?.learn(peers, from: .dht, isV2Only: isV2Only, on: loop) }
     guard isReady else { return }
     torrent?.learn(peers, from: .dht, isV2Only: isV2Only, on: loop)
   }

@@ -49,9 +49,7 @@ extension TorrentSeat {
     fetch.swarm = swarm
     swarm.start(on: loop)
     context.announceLocally(fetch.magnet.infoHashes)
-    for hash in swarm.infoHashes {
-      context.dht?.join(hash, me, isV2Only: hash != swarm.infoHash, isSeed: false)
-    }
+    joinDHT(isSeed: false, on: loop)
     PeerNames.resolve(fetch.magnet.peers, context.routes, on: loop) { loop, endpoints in
       me.value(on: loop).fetch?.swarm?.learn(endpoints, from: .user, isV2Only: false, on: loop)
     }
@@ -81,8 +79,6 @@ extension TorrentSeat {
 
   /// Peers and trackers that were found go on to the torrent.
   private func takeOver(_ swarm: MetadataSwarm) {
-    // A torrent that is not private joins by itself.
-    for hash in swarm.infoHashes { context.dht?.leave(hash) }
     let past = makePast()
     past.book = swarm.book
     past.counters.closes.merge(swarm.counters.closes, uniquingKeysWith: +)
@@ -108,7 +104,10 @@ extension TorrentSeat {
     guard fetch.registry.insert(Confined(self, on: loop), under: unknown) else {
       return fail("\(info.name) is in this session already", on: loop)
     }
-    if info.isPrivate { context.endLocalAnnounces(outline.infoHashes) }
+    if info.isPrivate {
+      context.endLocalAnnounces(outline.infoHashes)
+      leaveDHT()
+    }
     past?.book.settle(info, knownBy: fetch.magnet.infoHashes, now: loop.now)
     for announcer in past?.announcers ?? [] { announcer.isV2Only = announcer.infoHash != info.infoHash }
     source = SeatSource(options)

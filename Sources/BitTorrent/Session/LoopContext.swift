@@ -104,6 +104,7 @@ final class LoopContext: DeferredWork {
     _ configuration: SessionConfiguration, through proxy: ProxyURL?, on loop: isolated Loop
   ) -> HTTPClient {
     var options = HTTPClientOptions()
+    options.certificates = configuration.certificates
     options.proxy = proxy
     options.source = proxy == nil ? configuration.source : nil
     return HTTPClient(on: loop, options: options)

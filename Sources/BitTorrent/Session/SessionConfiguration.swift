@@ -46,6 +46,8 @@ public struct SessionConfiguration: Sendable {
   public var dht = DHTConfiguration()
   /// How web seeds are used (BEP 19).
   public var webSeeds = WebSeedConfiguration()
+  /// A file of certificates in PEM form that are trusted instead of the system's, for trackers and web seeds.
+  public var certificates: String?
   /// Whether what is spoken with peers is hidden (MSE).
   public var encryption = EncryptionPolicy.allow
   /// How peers on the local network are limited.

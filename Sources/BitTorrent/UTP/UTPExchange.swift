@@ -108,7 +108,7 @@ final class DatagramBatch: Completion, @unchecked Sendable {
   }
 
   /// Calls `body` with each datagram, its sender and the time at which it was taken.
-  func forEach(_ body: (RawSpan, Endpoint, UInt64) -> Void) {
+  func visit(_ body: (RawSpan, Endpoint, UInt64) -> Void) {
     unsafe bytes.withUnsafeBytes { bytes in
       for entry in entries {
         let datagram = unsafe RawSpan(_unsafeBytes: UnsafeRawBufferPointer(rebasing: bytes[entry.range]))

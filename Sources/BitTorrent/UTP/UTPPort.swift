@@ -125,7 +125,7 @@ final class UTPPort: DatagramReceiver, DeferredWork {
   /// What the first loop took for this one.
   func received(_ batch: DatagramBatch, on loop: isolated Loop) {
     guard isOpen else { return }
-    batch.forEach { datagram, remote, time in core.receive(datagram, from: remote, now: time) }
+    batch.visit { datagram, remote, time in core.receive(datagram, from: remote, now: time) }
     serve(on: loop)
     schedule()
   }

@@ -1,5 +1,6 @@
 // What glibc's Swift module leaves out: thin wrappers, so that Swift never sees _GNU_SOURCE.
 #pragma once
+#include "service.h"
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>

@@ -38,7 +38,7 @@ extension Message {
     }
     self.transaction = transaction
     version = root["v"]?.string.map { Array($0.prefix(8)) }
-    isReadOnly = root["ro"]?.integer == 1
+    isReadOnly = false
     observed = root["ip"]?.withString { Self.observed($0) } ?? nil
     switch root["y"]?.string ?? [] {
     case [UInt8(ascii: "q")]:
@@ -49,15 +49,22 @@ extension Message {
         throw .malformedQuery(transaction: transaction)
       }
       content = .query(id: id, query)
+      isReadOnly = root["ro"]?.integer == 1
     case [UInt8(ascii: "r")]:
       guard let values = root["r"], let id = values.nodeID("id") else { throw .malformed }
       content = .response(Response(id: id, values))
     case [UInt8(ascii: "e")]:
       let list = root["e"]?.list ?? []
-      let text = list.last?.string.map { String(decoding: $0.prefix(Self.limits.text), as: UTF8.self) }
-      content = .failure(code: list.first?.integer ?? 0, text: text ?? "")
+      content = .failure(code: list.first?.integer ?? 0, text: list.last?.string.map(Self.text) ?? "")
     default: throw .malformed
     }
+  }
+
+  /// What an error says, as long as it is also when it is written again: what is no UTF-8 becomes longer.
+  private static func text(_ bytes: [UInt8]) -> String {
+    var text = String(decoding: bytes.prefix(limits.text), as: UTF8.self)
+    while text.utf8.count > limits.text { text.unicodeScalars.removeLast() }
+    return text
   }
 
   private static func observed(_ bytes: RawSpan) -> Endpoint? {

@@ -44,6 +44,11 @@ extension Message {
     case .response: writer.key("r")
     case .failure: writer.key("e")
     }
+    if padding > 0 {
+      writer.key("z")
+      writer.length(padding)
+      writer.bytes.append(contentsOf: repeatElement(0, count: padding))
+    }
     writer.close()
     return writer.bytes
   }

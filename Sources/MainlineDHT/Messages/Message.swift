@@ -23,6 +23,8 @@ public struct Message: Equatable, Sendable {
   public var isReadOnly = false
   /// The receiver's address as the sender sees it (BEP 42).
   public var observed: Endpoint?
+  /// Bytes that make it longer and mean nothing; they are passed over when it is read. At most 2,000.
+  public var padding = 0
 
   /// Puts a message together.
   public init(transaction: [UInt8], content: Content) {

@@ -14,22 +14,25 @@ extension DHTNode {
   /// Bytes of a reply at most, so that it travels in one packet.
   private static let replyLimit = 1300
   /// Replies that may wait for a proof.
-  private static let heldLimit = 64
+  private static let heldLimit = 256
   private static let sampleLimit = 20
   private static let sampleInterval: Int64 = 60
 
+  /// `budget`: bytes that may go to the asker, if it has proved nothing; what is left of it then.
   func answer(
-    _ query: Query, _ transaction: [UInt8], of asker: NodeAddress, isReadOnly: Bool, now: Double
+    _ query: Query, _ message: Message, of asker: NodeAddress, _ budget: inout Int?, now: Double
   ) {
     var response = Response(id: id)
     let address = asker.endpoint.address
-    let isProved = (proved[asker.endpoint] ?? 0) > now
+    func refuse(_ code: Int64, _ text: String, _ budget: inout Int?) {
+      respond(.failure(code: code, text: text), message.transaction, to: asker.endpoint, &budget)
+    }
     switch query {
     case .ping: break
-    case .findNode(let target, let want): addNodes(target, want, asker, isProved, to: &response)
+    case .findNode(let target, let want): addNodes(target, want, asker, to: &response)
     case .getPeers(let name, let want, let noSeeds, let scrape):
       response.token = tokens.token(for: address)
-      addNodes(name, want, asker, isProved, to: &response)
+      addNodes(name, want, asker, to: &response)
       if scrape, let filters = peers.filters(of: name, now: now) {
         (response.seedFilter, response.peerFilter) = (filters.seeds, filters.peers)
       }
@@ -37,80 +40,93 @@ extension DHTNode {
       response.peers = peers.peers(of: name, count: room, noSeeds: noSeeds, now: now, random)
     case .announcePeer(let announcement):
       guard tokens.isValid(announcement.token, for: address) else {
-        return send(.failure(code: 203, text: "Bad token"), transaction, to: asker.endpoint)
+        return refuse(203, "Bad token", &budget)
       }
+      // A token is proof, too.
       prove(asker.endpoint, now: now)
+      budget = nil
       let port = announcement.impliesPort ? asker.endpoint.port : announcement.port
       let peer = Endpoint(address, port: port)
       guard peers.announce(peer, in: announcement.infoHash, isSeed: announcement.isSeed, now: now) else {
-        return send(.failure(code: 202, text: "No room"), transaction, to: asker.endpoint)
+        return refuse(202, "No room", &budget)
       }
       events.append(.announced(announcement.infoHash.infoHash, peer))
     case .get(let target, let sequence, let want):
       response.token = tokens.token(for: address)
-      addNodes(target, want, asker, isProved, to: &response)
+      addNodes(target, want, asker, to: &response)
       if let item = items.item(at: target, now: now) { add(item, newerThan: sequence, to: &response) }
     case .put(let put):
       guard tokens.isValid(put.token, for: address) else {
-        return send(.failure(code: 203, text: "Bad token"), transaction, to: asker.endpoint)
+        return refuse(203, "Bad token", &budget)
       }
+      // A token is proof, too.
       prove(asker.endpoint, now: now)
+      budget = nil
       do throws(PutRefusal) {
         try items.put(put, from: address, own: id, now: now)
       } catch {
-        return send(.failure(code: error.rawValue, text: error.text), transaction, to: asker.endpoint)
+        return refuse(error.rawValue, error.text, &budget)
       }
     case .sampleInfohashes(let target, let want):
-      addNodes(target, want, asker, isProved, to: &response)
+      addNodes(target, want, asker, to: &response)
       response.samples = peers.sample(Self.sampleLimit, random).map(\.infoHash)
       response.sampleCount = Int64(peers.swarmCount)
       response.sampleInterval = Self.sampleInterval
     case .unknown:
-      return send(.failure(code: 204, text: "Method Unknown"), transaction, to: asker.endpoint)
+      return refuse(204, "Method Unknown", &budget)
     }
-    reply(response, transaction, to: asker, isProved: isProved, isReadOnly: isReadOnly, now: now)
+    reply(response, message, to: asker, &budget, now: now)
   }
 
-  /// Sends a response; one that is long only to an address that answers, so that nobody has it sent to others.
+  /// Sends a response. One that is longer than the query is cut short, if much is left of it or the asker answers no
+  /// pings, or else waits until it has answered one.
   private func reply(
-    _ response: Response, _ transaction: [UInt8], to asker: NodeAddress, isProved: Bool, isReadOnly: Bool,
-    now: Double
+    _ response: Response, _ message: Message, to asker: NodeAddress, _ budget: inout Int?, now: Double
   ) {
-    guard !isProved, response.weight > options.unprovedBytes else {
-      return send(.response(response), transaction, to: asker.endpoint)
+    let endpoint = asker.endpoint
+    guard !respond(.response(response), message.transaction, to: endpoint, &budget), let most = budget
+    else { return }
+    let proves = !message.isReadOnly && Self.proofBytes <= most
+    // Again for each query: the one before may have been lost, and this one has paid for it.
+    if proves { ask(.ping, endpoint, id: asker.id, .proof, now: now) }
+    budget = proves ? most - Self.proofBytes : most
+    guard let room = budget, !proves || held.count >= Self.heldLimit || room >= Self.usefulBytes,
+      !proves || (response.value == nil && response.seedFilter == nil)
+    else {
+      held.append(
+        HeldReply(
+          endpoint: endpoint, transaction: message.transaction, response: response,
+          until: now + options.timeout))
+      budget = 0
+      return
     }
-    // A read-only node answers no ping: it gets what is short.
-    guard !isReadOnly, held.count < Self.heldLimit else {
-      let response = response.shortened(to: options.unprovedBytes)
-      return send(.response(response), transaction, to: asker.endpoint)
-    }
-    if !held.contains(where: { $0.endpoint == asker.endpoint }) {
-      ask(.ping, asker.endpoint, id: asker.id, .ping, now: now)
-    }
-    held.append(
-      HeldReply(
-        endpoint: asker.endpoint, transaction: transaction, response: response, until: now + options.timeout))
+    let empty = Message(transaction: message.transaction, content: .response(response.shell))
+    guard let short = response.shortened(to: room - empty.encoded().count) else { return }
+    respond(.response(short), message.transaction, to: endpoint, &budget)
   }
+
+  /// Bytes of a response that is worth more now than a whole one later: the nearest nodes fit in.
+  private static let usefulBytes = 300
 
   /// An address has shown that what goes there arrives.
   func prove(_ endpoint: Endpoint, now: Double) {
     if proved.count >= 4096 { proved = proved.filter { $0.value > now + 300 } }
     if proved.count < 4096 || proved[endpoint] != nil { proved[endpoint] = now + 600 }
     guard !held.isEmpty else { return }
+    var unbounded: Int?
     for reply in held where reply.endpoint == endpoint {
-      send(.response(reply.response), reply.transaction, to: endpoint)
+      respond(.response(reply.response), reply.transaction, to: endpoint, &unbounded)
     }
     held.removeAll { $0.endpoint == endpoint }
   }
 
-  /// Adds the nearest nodes of the families that are wanted; both only half each to strangers.
+  /// Adds the nearest nodes of the families that are wanted.
   private func addNodes(
-    _ target: NodeID, _ want: AddressFamilies, _ asker: NodeAddress, _ isProved: Bool,
-    to response: inout Response
+    _ target: NodeID, _ want: AddressFamilies, _ asker: NodeAddress, to response: inout Response
   ) {
     let own: AddressFamilies = isV6 ? .v6 : .v4
     let want = want.isEmpty ? own : want
-    let count = RoutingTable.bucketSize / (want == [.v4, .v6] && !isProved ? 2 : 1)
+    let count = RoutingTable.bucketSize
     func nearest(_ family: AddressFamilies) -> [NodeAddress] {
       guard want.contains(family) else { return [] }
       let table = family == own ? table : sibling?.table
@@ -148,21 +164,33 @@ extension Response {
     return weight
   }
 
-  /// The same with less in it, so that it is no longer than that.
-  func shortened(to limit: Int) -> Response {
-    var short = self
-    if short.weight > limit { (short.seedFilter, short.peerFilter) = (nil, nil) }
-    if short.weight > limit, short.value != nil {
-      (short.value, short.key, short.signature) = (nil, nil, nil)
+  /// The same without all that can be left out.
+  var shell: Response {
+    var shell = Response(id: id)
+    shell.token = token
+    shell.sequence = sequence
+    shell.sampleCount = sampleCount
+    shell.sampleInterval = sampleInterval
+    return shell
+  }
+
+  /// The shell with as much in it as `room` bytes take; peers before nodes. `nil` if there is less than none.
+  func shortened(to room: Int) -> Response? {
+    guard room >= 0 else { return nil }
+    var (short, room) = (shell, room)
+    func fitting(_ count: Int, each size: Int, frame: Int) -> Int {
+      let count = min(count, max(0, room - frame) / size)
+      if count > 0 { room -= frame + count * size }
+      return count
     }
-    if short.weight > limit, let first = short.peers.first {
-      let excess = short.weight - limit
-      let size = first.address.isV4 ? 8 : 21
-      short.peers.removeLast(min(short.peers.count, excess / size + 1))
+    if let first = peers.first {
+      short.peers = Array(peers.prefix(fitting(peers.count, each: first.address.isV4 ? 8 : 21, frame: 10)))
     }
-    if short.weight > limit, let samples = short.samples {
-      short.samples = Array(samples.prefix(max(0, samples.count - (short.weight - limit) / 20 - 1)))
+    if let samples {
+      short.samples = Array(samples.prefix(fitting(samples.count, each: InfoHash.byteCount, frame: 13)))
     }
+    short.nodes = Array(nodes.prefix(fitting(nodes.count, each: 26, frame: 11)))
+    short.nodes6 = Array(nodes6.prefix(fitting(nodes6.count, each: 38, frame: 12)))
     return short
   }
 }

@@ -79,7 +79,7 @@ extension DHTNode {
       !held.contains(where: { $0.endpoint == node.endpoint })
     else { return }
     maintenance.meetingsLeft -= 1
-    ask(.ping, node.endpoint, id: node.id, .ping, now: now)
+    ask(.ping, node.endpoint, id: node.id, .proof, now: now)
   }
 
   /// The other family's node was told of nodes of ours.

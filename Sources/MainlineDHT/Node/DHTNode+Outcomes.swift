@@ -23,7 +23,7 @@ extension DHTNode {
     let others = isV6 ? response.nodes : response.nodes6
     if !others.isEmpty { sibling?.hint(others, fromNeighbour: endpoint.address.isLocal, now: now) }
     switch transaction.purpose {
-    case .ping: break
+    case .ping, .proof: break
     case .direct(let request): events.append(.answered(request, response))
     case .store(let request): stored(request, refusal: nil, now: now)
     case .search(let request, let index):
@@ -63,7 +63,7 @@ extension DHTNode {
 
   private func failed(_ transaction: Transaction, response: Response?, now: Double) {
     switch transaction.purpose {
-    case .ping: break
+    case .ping, .proof: break
     case .direct(let request): events.append(.answered(request, response))
     case .store(let request): stored(request, refusal: "no answer", now: now)
     case .search(let request, let index):

@@ -33,9 +33,11 @@ public struct DHTOptions: Sendable {
   public var slowAfter = 1.0
   /// After which a query is given up.
   public var timeout = 5.0
-  /// The longest reply to an address that has proved nothing yet. A longer one waits until the address has
-  /// answered a ping, so that nobody has long replies sent to others. Replies of BEP 5 without peers fit in.
-  public var unprovedBytes = 450
+  /// Bytes that queries to nodes which have not answered lately are made longer by, so that the reply of a node like
+  /// this one is paid for: it sends no more to an address that has proved nothing than came from there. For nodes of
+  /// IPv4 and of IPv6, and, from a read-only node, which can prove nothing, where an item or the filters of a scrape
+  /// may come.
+  public var padding = (v4: 280, v6: 380, items: 1180)
 
   /// The defaults.
   public init() {}
@@ -129,19 +131,25 @@ public final class DHTNode {
       return
     }
     do throws(MessageFault) {
-      receive(try Message(datagram), from: endpoint, now: now)
+      receive(try Message(datagram), size: datagram.count, from: endpoint, now: now)
     } catch {
       counters.malformed += 1
       // Only what looks like a query is told; a wrong answer to a wrong answer would go on for ever.
       guard case .malformedQuery(let transaction) = error, !options.isReadOnly, endpoint.canBeSentTo,
         limiter.allows(endpoint, now: now)
       else { return }
-      send(.failure(code: 203, text: "Protocol Error"), transaction, to: endpoint)
+      var budget = budget(of: endpoint, size: datagram.count, now: now)
+      respond(.failure(code: 203, text: "Protocol Error"), transaction, to: endpoint, &budget)
     }
   }
 
   /// Handles a message.
   public func receive(_ message: Message, from endpoint: Endpoint, now: Double) {
+    receive(message, size: message.encoded().count, from: endpoint, now: now)
+  }
+
+  /// Handles a message that came in so many bytes.
+  public func receive(_ message: Message, size: Int, from endpoint: Endpoint, now: Double) {
     guard endpoint.canBeSentTo, endpoint.address.isV4 != isV6 else { return }
     switch message.content {
     case .query(let id, let query):
@@ -152,8 +160,9 @@ public final class DHTNode {
         return
       }
       let asker = NodeAddress(id: id, endpoint: endpoint)
-      answer(query, message.transaction, of: asker, isReadOnly: message.isReadOnly, now: now)
-      if !message.isReadOnly { meet(asker, now: now) }
+      var budget = budget(of: endpoint, size: size, now: now)
+      answer(query, message, of: asker, &budget, now: now)
+      if !message.isReadOnly, budget ?? .max >= Self.proofBytes { meet(asker, now: now) }
     case .response(let response): conclude(message, response, from: endpoint, now: now)
     case .failure: conclude(message, nil, from: endpoint, now: now)
     }
@@ -168,13 +177,38 @@ public final class DHTNode {
     maintain(now: now)
   }
 
-  func send(_ content: Message.Content, _ transaction: [UInt8], to endpoint: Endpoint) {
+  /// Bytes that may go to an address for those that have come from it; `nil` if it has shown that what goes there
+  /// arrives. So nobody has more sent to others than he could send himself.
+  private func budget(of endpoint: Endpoint, size: Int, now: Double) -> Int? {
+    (proved[endpoint] ?? 0) > now ? nil : size
+  }
+
+  /// Answers a query, within its budget. What could be left out is, before all of it.
+  @discardableResult
+  func respond(
+    _ content: Message.Content, _ transaction: [UInt8], to endpoint: Endpoint, _ budget: inout Int?
+  ) -> Bool {
     var message = Message(transaction: transaction, content: content)
     message.version = options.version
-    switch content {
-    case .query: message.isReadOnly = options.isReadOnly
-    default: message.observed = endpoint
+    message.observed = endpoint
+    if let most = budget {
+      if message.encoded().count > most { message.version = nil }
+      if message.encoded().count > most { message.observed = nil }
+      if message.encoded().count > most, case .failure(let code, _) = content {
+        message.content = .failure(code: code, text: "")
+      }
+      let size = message.encoded().count
+      guard size <= most else { return false }
+      budget = most - size
     }
+    send(message, to: endpoint)
+    return true
+  }
+
+  /// Bytes of a ping that shows whether somebody is where he says.
+  static let proofBytes = 58
+
+  private func send(_ message: Message, to endpoint: Endpoint) {
     counters.sent += 1
     outgoing.append(Datagram(endpoint: endpoint, message: message))
   }
@@ -185,7 +219,22 @@ public final class DHTNode {
       Transaction(endpoint: endpoint, id: id, sentAt: now, purpose: purpose), random)
     var transaction: [UInt8] = []
     transaction.append(bigEndian: number)
-    send(.query(id: self.id, query), transaction, to: endpoint)
+    var message = Message(transaction: transaction, content: .query(id: self.id, query))
+    if case .proof = purpose {} else { message.version = options.version }
+    message.isReadOnly = options.isReadOnly
+    if options.isReadOnly || budget(of: endpoint, size: 0, now: now) != nil {
+      message.padding = padding(of: query)
+    }
+    send(message, to: endpoint)
+  }
+
+  private func padding(of query: Query) -> Int {
+    switch query {
+    case .ping, .announcePeer, .put, .unknown: 0
+    case .getPeers(_, _, _, scrape: true) where options.isReadOnly: options.padding.items
+    case .get where options.isReadOnly: options.padding.items
+    case .getPeers, .findNode, .get, .sampleInfohashes: isV6 ? options.padding.v6 : options.padding.v4
+    }
   }
 }
 

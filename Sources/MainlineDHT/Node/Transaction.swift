@@ -10,6 +10,8 @@ struct Transaction: Sendable {
     case store(RequestID)
     /// Whether a node is (still) there: one of the table, or one that might be taken in.
     case ping
+    /// Whether what goes to somebody who asks something arrives there. As short as can be.
+    case proof
     /// Asked for by the owner.
     case direct(RequestID)
   }

@@ -56,8 +56,9 @@ public struct HolePunching: Sendable {
 
   /// What a relay says to both.
   public struct Introduction: Hashable, Sendable {
-    /// Where the one who asked is to connect to, and the other one.
+    /// Where the one who asked is to connect to.
     public var toAsker: Endpoint
+    /// Where the other one is to connect to.
     public var toTarget: Endpoint
   }
 

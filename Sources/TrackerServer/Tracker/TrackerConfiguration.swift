@@ -1,4 +1,5 @@
 public import Addresses
+public import Logging
 
 /// How a tracker behaves; times in seconds.
 public struct TrackerConfiguration: Sendable {
@@ -12,12 +13,36 @@ public struct TrackerConfiguration: Sendable {
   public var usualWanted = 50
   /// Peers returned at most.
   public var maximumWanted = 200
-  /// Threads an endpoint.
+  /// Threads for HTTP announces, and as many for everything else over HTTP.
   public var threads = 2
-  /// Connections an endpoint.
+  /// HTTP connections that wait at a time. When there are more, those that have waited longest are closed.
   public var maximumConnections = 8192
   /// Torrents and peers at most.
   public var limits = SwarmLimits()
+  /// Who may announce what.
+  public var access = AccessConfiguration()
+  /// Who sees which page.
+  public var pages = PageConfiguration()
+  /// What an administrator sends as `Authorization: Bearer` to see addresses and dumps; `nil` lets nobody.
+  public var adminToken: String?
+  /// Where to tell what an operator wants to know; nowhere if `nil`.
+  public var log: Log?
+
+  /// Where to speak HTTPS; needs `identity`.
+  public var listenSecurely: [Endpoint] = []
+  /// Files with the key and the certificates for HTTPS.
+  public var identity: TLSFiles?
+  /// HTTP connections of one address (IPv6: of one network of 64 bits), 0 for any number. Proxies that are trusted
+  /// may have any.
+  public var maximumConnectionsPerAddress = 256
+  /// How long a request may take to come in, and its answer to be taken.
+  public var requestTimeout = 10.0
+  /// How long a connection is kept between requests.
+  public var idleTimeout = 30
+  /// How often a scrape of everything may be made anew, in seconds, and given to an address; `nil` makes none.
+  public var fullScrapeInterval: Int?
+  /// Proxies before the tracker.
+  public var proxies = ProxyRules()
 
   /// Whether it serves HTTP, over TCP.
   public var servesHTTP = true
@@ -44,8 +69,26 @@ public struct TrackerConfiguration: Sendable {
   }
 }
 
+/// Who sees which page of a tracker.
+public struct PageConfiguration: Sendable {
+  /// The status page at `/`.
+  public var status = Audience.everyone
+  /// Whether the status page lists the largest torrents.
+  public var listsTorrents = true
+  /// `/metrics`.
+  public var metrics = Audience.everyone
+
+  /// The defaults.
+  public init() {}
+}
+
 /// Why a tracker does not start.
 public struct TrackerError: Error, Sendable, CustomStringConvertible {
   /// What failed and where, in one line.
   public let description: String
+
+  /// A failure.
+  public init(_ description: String) { self.description = description }
+
+  init(description: String) { self.description = description }
 }

@@ -1,5 +1,7 @@
 import Addresses
 import Digest
+import EventLoop
+import JSON
 internal import Synchronization
 import TrackerProtocol
 
@@ -10,9 +12,13 @@ final class TrackerCore: Sendable {
   let table: SwarmTable
   let access = AccessRules()
   let counters = TrackerCounters()
+  /// What pages and metrics tell besides the counters.
+  let status = TrackerStatus()
   /// Seconds of a clock that never goes back.
   let clock: @Sendable () -> UInt32
   let startedAt: UInt32
+  /// What has the settings read again; tells what came of it.
+  let reloading = Mutex<(@Sendable () throws(TrackerError) -> JSONValue)?>(nil)
   private let nextShard = Atomic<Int>(0)
 
   init(_ configuration: TrackerConfiguration, seed: UInt64, clock: @escaping @Sendable () -> UInt32) {
@@ -27,10 +33,22 @@ final class TrackerCore: Sendable {
   func announce(
     _ announcement: borrowing Announcement, now: UInt32, random: UInt64, into reply: inout SwarmReply
   ) -> TrackerRefusal? {
-    counters.announces.add(1, ordering: .relaxed)
-    if let refusal = access.refusal(of: announcement.infoHash, passkey: announcement.passkey) {
-      return refusal
+    counters.note(announcement)
+    if let refusal = access.refusal(of: announcement, now: now) { return counters.note(refusal) }
+    guard random & (TrackerCounters.sampling - 1) == 0 else {
+      return enter(announcement, now: now, random: random, into: &reply)
     }
+    let start = Instant.now
+    let refusal = enter(announcement, now: now, random: random, into: &reply)
+    counters.announceTime.observe(nanoseconds: Instant.now.nanoseconds &- start.nanoseconds)
+    status.clients.count(announcement.peerID, now: now)
+    return refusal
+  }
+
+  /// Enters an announce that is allowed.
+  private func enter(
+    _ announcement: borrowing Announcement, now: UInt32, random: UInt64, into reply: inout SwarmReply
+  ) -> TrackerRefusal? {
     let isSeed = announcement.left == 0
     do throws(SwarmRefusal) {
       if let other = announcement.other {
@@ -48,7 +66,7 @@ final class TrackerCore: Sendable {
         now: now, random: random, into: &reply)
     } catch {
       switch error {
-      case .tooManyTorrents: return .tooManyTorrents
+      case .tooManyTorrents: return counters.note(.tooManyTorrents)
       }
     }
     return nil
@@ -60,8 +78,16 @@ final class TrackerCore: Sendable {
     return (usual, min(usual, configuration.minimumInterval ?? (usual + 1) / 2))
   }
 
-  /// The counts of a swarm. An open tracker knows every torrent: of most it knows that nobody is there.
+  /// The counts of a swarm, whoever asks. An open tracker knows every torrent: of most it knows that nobody is there.
   func scrape(_ infoHash: InfoHash) -> SwarmCounts { table.scrape(infoHash) ?? SwarmCounts(downloaders: 0) }
+
+  /// The counts of a swarm for whoever has `passkey`: as if nobody were there if it is no business of theirs.
+  func scrape(_ infoHash: InfoHash, for passkey: Passkey?) -> SwarmCounts {
+    access.refusal(of: infoHash, passkey: passkey) == nil ? scrape(infoHash) : SwarmCounts(downloaders: 0)
+  }
+
+  /// Whether the loop that looks after the table has done so lately.
+  var isTurning: Bool { clock() &- status.lastTick <= 5 || clock() &- startedAt <= 5 }
 
   /// Forgets old peers, a few in each of the next `shards` shards or more of them in a large table: eight calls a
   /// second go through all within 16 seconds, no lock is held for more than a fraction of a millisecond.

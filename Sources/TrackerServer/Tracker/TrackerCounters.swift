@@ -8,6 +8,34 @@ final class TrackerCounters: Sendable {
   let scrapes = Atomic<Int>(0)
   /// Requests that were answered with a failure.
   let failures = Atomic<Int>(0)
+  /// Announces of peers with IPv6; `announces` has them, too.
+  let announcesV6 = Atomic<Int>(0)
+  /// Those of them that came over UDP.
+  let udpAnnouncesV6 = Atomic<Int>(0)
+  /// Announces of peers that begin, by their event.
+  let started = Atomic<Int>(0)
+  /// Announces of peers that have all, by their event.
+  let completed = Atomic<Int>(0)
+  /// Announces of peers that leave.
+  let stopped = Atomic<Int>(0)
+  /// Announces of peers that want nothing for now (BEP 21).
+  let paused = Atomic<Int>(0)
+  /// Announces of torrents that found no room.
+  let refusedFull = Atomic<Int>(0)
+  /// Announces of torrents that the lists do not serve.
+  let refusedTorrents = Atomic<Int>(0)
+  /// Announces without a passkey that is known.
+  let refusedPasskeys = Atomic<Int>(0)
+  /// Announces beyond the caps of their passkey.
+  let refusedCaps = Atomic<Int>(0)
+  /// How long the table takes for an announce, of one in `sampling`.
+  let announceTime = Histogram()
+  /// HTTP connections that were closed because their address has too many.
+  let httpTurnedAway = Atomic<Int>(0)
+  /// HTTP connections that were closed to make room.
+  let httpEvicted = Atomic<Int>(0)
+  /// HTTP connections that were given to the library: for pages, the API and TLS.
+  let httpHandedOver = Atomic<Int>(0)
   /// Datagrams that came, whatever was in them.
   let udpRequests = Atomic<Int>(0)
   /// Connection ids that were given out.

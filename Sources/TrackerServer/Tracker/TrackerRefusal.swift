@@ -8,6 +8,10 @@ enum TrackerRefusal: Error, Sendable, Equatable {
   case notAllowed
   /// The tracker is private and the passkey is not known, or there is none.
   case unknownPasskey
+  /// As many torrents as the passkey may have were announced with it.
+  case tooManyTorrentsOfPasskey
+  /// The passkey is used at as many addresses as it may be.
+  case tooManyAddresses
 
   /// For the client's user; short, as a UDP error must not be larger than what it answers.
   var reason: String {
@@ -15,6 +19,8 @@ enum TrackerRefusal: Error, Sendable, Equatable {
     case .tooManyTorrents: "this tracker takes no more torrents at the moment"
     case .notAllowed: "this tracker does not serve this torrent"
     case .unknownPasskey: "passkey unknown: take the announce URL from your account"
+    case .tooManyTorrentsOfPasskey: "too many torrents at a time with this passkey"
+    case .tooManyAddresses: "this passkey is in use at too many addresses"
     }
   }
 
@@ -24,6 +30,8 @@ enum TrackerRefusal: Error, Sendable, Equatable {
     case .tooManyTorrents: "tracker full"
     case .notAllowed: "torrent not served here"
     case .unknownPasskey: "passkey unknown"
+    case .tooManyTorrentsOfPasskey: "too many torrents"
+    case .tooManyAddresses: "too many addresses"
     }
   }
 
@@ -32,6 +40,7 @@ enum TrackerRefusal: Error, Sendable, Equatable {
     switch self {
     case .tooManyTorrents: .minutes(15)
     case .notAllowed, .unknownPasskey: .never
+    case .tooManyTorrentsOfPasskey, .tooManyAddresses: .minutes(30)
     }
   }
 }

@@ -12,95 +12,72 @@ final class TrackerService: Sendable {
 
   /// The answer to any request: bencoded, but for `/` and `/stats`.
   func answer(_ request: HTTPRequest) -> HTTPResponse {
+    if let answer = statusAnswer(request) { return answer }
     guard request.method == "GET" || request.method == "HEAD" else {
       return failure("only GET is understood", retryIn: .never, status: 405)
     }
+    switch RequestRoute(path: [UInt8](request.path.utf8)) {
+    case .announce(let passkey): return announce(request, passkey)
+    case .scrape(let passkey): return scrape(request, passkey)
+    case .elsewhere: break
+    }
     switch request.path {
-    case "/announce": return announce(request)
-    case "/scrape": return scrape(request)
     case "/stats": return HTTPResponse(contentType: "application/json", body: [UInt8](statistics.utf8))
-    case "/": return HTTPResponse(contentType: "text/plain", body: [UInt8](Self.greeting.utf8))
     default: return failure("this tracker answers at /announce and /scrape", retryIn: .never, status: 404)
     }
   }
 
-  private static let greeting = "This is a BitTorrent tracker. Its announce URL ends in /announce.\n"
+  /// Header fields that the answers depend on.
+  static let headers: [String] = ["Accept-Encoding", "Authorization"]
+  private let fullScrape = FullScrape()
 
-  // MARK: Announces
+  // MARK: Announces, where the loops do not answer them: over TLS, and with other methods than GET
 
-  private func announce(_ request: HTTPRequest) -> HTTPResponse {
-    let announce: AnnounceRequest
-    do {
-      announce = try AnnounceRequest(query: request.query)
-    } catch {
-      return failure(error.description)
+  private func announce(_ request: HTTPRequest, _ passkey: Passkey?) -> HTTPResponse {
+    respond(request) { responder, client, body in
+      responder.announce(request.query.rawBytes, from: client, passkey: passkey, into: &body)
     }
-    let entries = entries(announce, source: request.remote.address)
-    let announcement = Announcement(
-      infoHash: announce.infoHash, peer: entries[0], other: entries.count > 1 ? entries[1] : nil,
-      peerID: AnnouncedPeerID(announce.peerID.rawBytes, at: 0), uploaded: announce.uploaded,
-      downloaded: announce.downloaded, left: announce.left, event: announce.event, wanted: announce.wanted)
-    var reply = SwarmReply()
-    var generator = SystemRandomNumberGenerator()
-    if let refusal = core.announce(
-      announcement, now: core.clock(), random: generator.next(), into: &reply)
-    {
-      return failure(refusal.reason, retryIn: refusal.retryIn)
-    }
-    let intervals = core.intervals(after: reply)
-    let answer = AnnounceReply(
-      interval: intervals.usual, minimumInterval: intervals.minimum,
-      seeds: reply.counts.seeds, leeches: reply.counts.leeches,
-      peersV4: without(entries, reply.peersV4, isV6: false),
-      peersV6: without(entries, reply.peersV6, isV6: true), externalAddress: request.remote.address)
-    return HTTPResponse(contentType: "text/plain", body: answer.encoded(compact: announce.acceptsCompact))
   }
 
-  /// Where a client can be reached: at the address that it comes from. What it claims counts only if
-  /// it is near, or anyone could have the swarm attack anyone (BEP 7): an address of the family that it
-  /// comes from replaces that one, an address of the other is a second entry.
-  private func entries(_ announce: AnnounceRequest, source: IPAddress) -> [Endpoint] {
-    var entries = [Endpoint(source, port: announce.port)]
-    guard source.isLoopback || source.isPrivate else { return entries }
-    for address in announce.claimedAddresses where !address.isUnspecified && !address.isMulticast {
-      let entry = Endpoint(address, port: announce.port)
-      if address.isV4 == source.isV4 {
-        entries[0] = entry
-      } else {
-        entries = [entries[0], entry]
+  private func scrape(_ request: HTTPRequest, _ passkey: Passkey?) -> HTTPResponse {
+    var isPacked = false
+    var response = respond(request) { responder, client, body in
+      guard !responder.scrape(request.query.rawBytes, passkey: passkey, into: &body) else { return }
+      core.counters.scrapes.add(1, ordering: .relaxed)
+      guard let interval = core.configuration.fullScrapeInterval else {
+        return responder.refuse("name the torrents to scrape by info_hash", retryIn: .never, into: &body)
+      }
+      guard Gzip.isAccepted(by: request.headers["Accept-Encoding"]) else {
+        return responder.refuse("a scrape of everything comes as gzip only", into: &body)
+      }
+      switch fullScrape.answer(to: client, core: core, interval: interval) {
+      case .packed(let packed):
+        body = packed
+        isPacked = true
+      case .later:
+        let minutes = max(1, (interval + 59) / 60)
+        responder.refuse(
+          "a scrape of everything is made now and then", retryIn: .minutes(minutes), into: &body)
       }
     }
-    return entries
+    if isPacked { response.headers.append(("Content-Encoding", "gzip")) }
+    return response
   }
 
-  /// The peers but for the asker's own second entry; the first is never among them.
-  private func without(_ entries: [Endpoint], _ peers: [UInt8], isV6: Bool) -> [UInt8] {
-    guard entries.count > 1 else { return peers }
-    var kept: [UInt8] = []
-    for offset in stride(from: 0, to: peers.count, by: Endpoint.compactSize(isV6: isV6)) {
-      let peer = Endpoint(compact: peers.rawBytes, at: offset, isV6: isV6)
-      if !entries.contains(peer) { peer.appendCompact(to: &kept) }
+  private func respond(
+    _ request: HTTPRequest, _ body: (inout TrackerResponder, IPAddress, inout [UInt8]) -> Void
+  ) -> HTTPResponse {
+    guard let client = core.configuration.proxies.client(of: request) else {
+      return failure(ProxyRules.missing, status: 400)
     }
-    return kept
+    var generator = SystemRandomNumberGenerator()
+    var responder = TrackerResponder(core, seed: generator.next())
+    var bytes: [UInt8] = []
+    body(&responder, client, &bytes)
+    return HTTPResponse(contentType: "text/plain", body: bytes)
   }
 
   // MARK: The rest
-
-  private func scrape(_ request: HTTPRequest) -> HTTPResponse {
-    core.counters.scrapes.add(1, ordering: .relaxed)
-    let question: ScrapeRequest
-    do {
-      question = try ScrapeRequest(query: request.query)
-    } catch {
-      return failure(error.description)
-    }
-    guard !question.infoHashes.isEmpty else {
-      return failure("name the torrents to scrape by info_hash", retryIn: .never)
-    }
-    var reply = ScrapeReply(swarms: [:])
-    for hash in question.infoHashes { reply.swarms[hash] = core.scrape(hash) }
-    return HTTPResponse(contentType: "text/plain", body: reply.encoded())
-  }
 
   private func failure(_ reason: String, retryIn: RetryIn? = nil, status: Int = 200) -> HTTPResponse {
     core.counters.failures.add(1, ordering: .relaxed)

@@ -131,7 +131,7 @@ public struct UDPTrackerServer {
     var length = 8
     var offset = 16
     while offset + 20 <= request.byteCount, length + 12 <= Self.maximumAnswer {
-      let counts = core.scrape(InfoHash(request, at: offset))
+      let counts = core.scrape(InfoHash(request, at: offset), for: nil)
       answer.put(UInt32(clamping: counts.seeds), at: length)
       answer.put(UInt32(clamping: counts.downloaded), at: length + 4)
       answer.put(UInt32(clamping: counts.leeches), at: length + 8)

@@ -4,8 +4,8 @@ struct PathMTU {
   /// What every path takes, and what most do.
   static let least = 548
   static let usual = 1232
-  /// Closer than that it is not worth a packet.
-  private static let step = 16
+  /// Closer than that it is not worth a packet, and half of it would not take the padding.
+  private static let step = 2 * Padding.leastBytes
 
   /// What has arrived, and what has not.
   private(set) var floor: Int

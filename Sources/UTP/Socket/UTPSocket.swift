@@ -234,7 +234,9 @@ public final class UTPSocket {
   public func detach(_ connection: UTPConnection) -> DetachedConnection? {
     guard connection.phase == .open, connection.failure == nil else { return nil }
     forget(connection)
-    if connection.isDirty { dirty[firstDirty...].firstIndex { $0 === connection }.map { _ = dirty.remove(at: $0) } }
+    if connection.isDirty {
+      dirty[firstDirty...].firstIndex { $0 === connection }.map { _ = dirty.remove(at: $0) }
+    }
     if connection.isReady { ready.removeAll { $0 === connection } }
     connection.isDirty = false
     connection.isReady = false

@@ -8,7 +8,8 @@ struct Download: RunnableCommand {
   static let name = "download"
   static let summary = "Download what torrents describe; exit when all is there."
   static let discussion = """
-    A magnet link's torrent is fetched from peers first, and kept in FOLDER/.apus. Downloads go on where \
+    A magnet link's torrent is fetched from peers first, and kept in FOLDER/.apus. Of a publisher's link \
+    (urn:btpk) it is what the DHT says that it is at present. Downloads go on where \
     they were: after a crash, too, only the last seconds are checked again. Exits \
     with 0 when everything is on disk and durable, and prints its path.
     """
@@ -33,6 +34,15 @@ struct Download: RunnableCommand {
       .flag(
         \.sequential, "--sequential",
         help: "Fetch pieces in their order, to look at a file while it comes; worse for the swarm."),
+      .flag(
+        \.follow, "--follow",
+        help: """
+          Fetch what publishers put in the place of their torrents, too, and seed; until interrupted. For magnet \
+          links with a publisher's key (urn:btpk).
+          """),
+      .option(
+        \.followInterval, "--follow-interval", value: "time", help: "How often --follow looks.",
+        isHidden: true),
       .option(
         \.seedRatio, "--seed-ratio", value: "ratio",
         help: "Seed afterwards until so many times the size was sent."),
@@ -53,6 +63,8 @@ struct Download: RunnableCommand {
   var select: [String] = []
   var priorities: [PriorityRule] = []
   var sequential = false
+  var follow = false
+  var followInterval = TimeSpan(seconds: 1800)
   var seedRatio: Double?
   var seedTime: TimeSpan?
   var retry: TimeSpan?
@@ -91,7 +103,25 @@ struct Download: RunnableCommand {
     let settings = SwarmRun.Settings(
       goal: goal, json: json, quiet: quiet, eventInterval: eventInterval.seconds, retry: retry?.seconds)
     var run = SwarmRun(session, settings, scene)
-    for (source, options) in torrents { try await run.add(source, options) }
+    do throws(Failure) {
+      for (source, options) in torrents {
+        guard case .magnet(let magnet) = source, let publication = Publication(magnet) else {
+          try await run.add(source, options)
+          continue
+        }
+        guard let infoHash = try await publication.present(session, scene) else {
+          await session.stop(within: 2)
+          return scene.interruptedStatus
+        }
+        try await run.add(.magnet(publication.version(infoHash)), options)
+        guard follow else { continue }
+        run.follow(
+          publication.follow(session, after: infoHash, every: followInterval.seconds), options)
+      }
+    } catch {
+      await session.stop(within: 2)
+      throw error
+    }
     return await run.run()
   }
 }

@@ -54,7 +54,21 @@ struct MagnetLink: RunnableCommand {
 
   private func fetch(_ magnet: Magnet, _ scene: Scene) async throws(Failure) -> ExitStatus {
     let session = try await network.session()
-    let result = await metainfo(of: magnet, session, scene)
+    var named = magnet
+    if let publication = Publication(magnet) {
+      do throws(Failure) {
+        let seconds = timeout?.seconds ?? .infinity
+        guard let infoHash = try await publication.present(session, scene, within: seconds) else {
+          await session.stop(within: 2)
+          return scene.interruptedStatus
+        }
+        named = publication.version(infoHash)
+      } catch {
+        await session.stop(within: 2)
+        throw error
+      }
+    }
+    let result = await metainfo(of: named, session, scene)
     await session.stop(within: 2)
     guard let metainfo = try result.get() else { return scene.interruptedStatus }
     try FileSystem.replace(output ?? "-", with: metainfo.encoded())

@@ -49,6 +49,8 @@ struct SwarmRun {
   private var entries: [Entry] = []
   private var lastEvents: Instant?
   private var proxyMessage: String?
+  /// What publishers may put in the place of their torrents.
+  private var followed: [(updates: Publication.Updates, options: AddOptions)] = []
 
   init(_ session: Session, _ settings: Settings, _ scene: Scene) {
     self.session = session
@@ -80,10 +82,28 @@ struct SwarmRun {
     }
   }
 
+  /// Goes on until interrupted, and adds what comes.
+  mutating func follow(_ updates: Publication.Updates, _ options: AddOptions) {
+    followed.append((updates, options))
+  }
+
+  private mutating func addUpdates() async {
+    for (updates, options) in followed {
+      for magnet in updates.take() {
+        do throws(Failure) {
+          try await add(.magnet(magnet), options)
+        } catch {
+          scene.console.error(error.message)
+        }
+      }
+    }
+  }
+
   /// Runs to the end, and stops the session.
   mutating func run() async -> ExitStatus {
     var statuses: [TorrentStatus] = []
     while true {
+      await addUpdates()
       statuses = await sample()
       for index in entries.indices { await observe(index, statuses[index]) }
       tellOfProxy()
@@ -94,6 +114,7 @@ struct SwarmRun {
     let interrupted = !isOver
     if interrupted { statuses = await sample() }
     display.finish(rows(statuses))
+    for (updates, _) in followed { updates.stop() }
     await session.stop(within: 2)
     if settings.json {
       for status in statuses { scene.console.event(SwarmEvent.closed(status)) }
@@ -110,7 +131,9 @@ struct SwarmRun {
   }
 
   /// Nothing is left to wait for: each is done, or stopped for good.
-  private var isOver: Bool { entries.allSatisfy { $0.isDone || $0.fault != nil && settings.retry == nil } }
+  private var isOver: Bool {
+    followed.isEmpty && entries.allSatisfy { $0.isDone || $0.fault != nil && settings.retry == nil }
+  }
 
   /// Completion is to be noticed at once where something completes; idling with thousands of torrents
   /// must cost nothing.

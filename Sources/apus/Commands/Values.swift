@@ -16,6 +16,19 @@ extension Endpoint: ArgumentValue {
   public var argumentText: String { description }
 }
 
+extension AddressPrefix: ArgumentValue {
+  /// Reads `10.0.0.0/8`, `2001:db8::/32` or a single address.
+  public init(argument: String) throws(ValueError) {
+    guard let prefix = AddressPrefix(argument) else {
+      throw ValueError("is no address and no block of addresses such as 10.0.0.0/8")
+    }
+    self = prefix
+  }
+
+  /// The same form.
+  public var argumentText: String { description }
+}
+
 extension Node: ArgumentValue {
   /// Reads `router.example:6881`, `192.0.2.1:6881` or `[2001:db8::1]:6881`.
   public init(argument: String) throws(ValueError) {

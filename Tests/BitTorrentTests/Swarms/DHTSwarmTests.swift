@@ -54,6 +54,22 @@ import Testing
     }
   }
 
+  /// Nothing but an info-hash, and a node.
+  @Test(arguments: [TorrentVersion.v1, .v2, .hybrid])
+  func aMagnetLinkWithoutAnythingCompletes(_ version: TorrentVersion) async throws {
+    try await SwarmStage.with(Self.files, version: version) { stage in
+      let router = try await Self.session()
+      let seeder = try await Self.session(through: [router])
+      let leech = try await Self.session(through: [router])
+      _ = try await seeder.add(stage.metainfo, AddOptions(directory: stage.seedFolder)).waitUntilComplete()
+      let info = stage.metainfo.info
+      let magnet = Magnet(infoHashV1: info.infoHashV1, infoHashV2: info.infoHashV2)
+      _ = try await leech.add(magnet, AddOptions(directory: stage.downloadFolder("copy"))).waitUntilComplete()
+      for session in [leech, seeder, router] { await session.stop() }
+      try stage.compare("copy")
+    }
+  }
+
   @Test func aPrivateTorrentIsNeverThere() async throws {
     try await SwarmStage.with(Self.files) { stage in
       var options = TorrentCreation.Options()

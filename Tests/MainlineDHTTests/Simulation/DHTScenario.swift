@@ -15,6 +15,8 @@ struct DHTScenario {
   var loss = 0.01
   var swarms = 100
   var searches = 400
+  /// Whether queries are made longer to pay for their answers; other programs do not.
+  var pads = true
   /// Whether messages are encoded and decoded on their way.
   var encodes = false
 
@@ -93,7 +95,9 @@ final class DHTStage {
     let endpoint = newEndpoint()
     let source = Numbers(seed: numbers.next())
     let id = NodeID.derived(from: endpoint.address) { source.next() }
-    let node = DHTNode(isV6: false, id: id, now: network.now) { source.next() }
+    var options = DHTOptions()
+    if !scenario.pads { options.padding = (0, 0, 0) }
+    let node = DHTNode(isV6: false, id: id, options: options, now: network.now) { source.next() }
     let routers = honest.isEmpty ? [] : (0..<3).map { _ in honest[numbers.number(below: honest.count)] }
     network.at(endpoint) { node.bootstrap(routers: routers, now: network.now) }
     network.add(node, at: endpoint)

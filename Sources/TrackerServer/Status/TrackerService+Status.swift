@@ -1,0 +1,111 @@
+import HTTPServer
+import JSON
+internal import Synchronization
+
+/// Who may see a page.
+public enum Audience: String, Sendable, CaseIterable {
+  /// Everyone who can reach the tracker.
+  case everyone
+  /// Who sends the administrator's token.
+  case admin
+  /// Nobody.
+  case nobody
+}
+
+extension TrackerService {
+  /// The answer to a request for a page about the tracker, or for an administrator's deed; `nil` if it is none of
+  /// these.
+  func statusAnswer(_ request: HTTPRequest) -> HTTPResponse? {
+    let settings = core.configuration.pages
+    switch request.path {
+    case "/health": return health(request)
+    case "/metrics":
+      return guarded(settings.metrics, request) {
+        Self.page(TrackerMetrics.text(core), Exposition.contentType)
+      }
+    case "/", "/status": return guarded(settings.status, request) { statusPage() }
+    case "/status.css": return Self.page(StatusFiles.style, "text/css; charset=utf-8", maximumAge: 3600)
+    case "/status.js":
+      return Self.page(StatusFiles.script, "text/javascript; charset=utf-8", maximumAge: 3600)
+    case "/api/admin/reload": return reload(request)
+    default: return nil
+    }
+  }
+
+  // MARK: Pages
+
+  private func statusPage() -> HTTPResponse {
+    let (counters, status) = (core.counters, core.status)
+    let page = StatusPage(
+      statistics: core.table.statistics, minutes: status.history.minutes,
+      totals: TrackerHistory.Totals(
+        announces: counters.announces.load(ordering: .relaxed),
+        scrapes: counters.scrapes.load(ordering: .relaxed),
+        failures: counters.failures.load(ordering: .relaxed)),
+      refusals: counters.refusals,
+      torrents: core.configuration.pages.listsTorrents ? status.largest : nil, clients: status.clients.names,
+      memory: ProcessFigures.now.residentMemory, uptime: Int(core.clock() &- core.startedAt),
+      interval: core.configuration.interval)
+    return Self.page(page.html, "text/html; charset=utf-8")
+  }
+
+  /// Good as long as the loop that looks after the table turns.
+  private func health(_ request: HTTPRequest) -> HTTPResponse {
+    let isWell = core.isTurning
+    let body: JSONValue = [
+      "status": .string(isWell ? "ok" : "stalled"), "version": .string(TrackerStatus.version),
+      "uptime": JSONValue(core.clock() &- core.startedAt),
+    ]
+    return Self.json(body, status: isWell ? 200 : 503)
+  }
+
+  // MARK: Deeds
+
+  private func reload(_ request: HTTPRequest) -> HTTPResponse {
+    guard request.method == "POST" else { return Self.json(["error": "POST reloads"], status: 405) }
+    return guarded(.admin, request) {
+      guard let work = core.reloading.withLock(\.self) else {
+        return Self.json(["error": "there is nothing to reload"], status: 501)
+      }
+      do throws(TrackerError) {
+        return Self.json(try work())
+      } catch {
+        return Self.json(["error": .string(error.description)], status: 422)
+      }
+    }
+  }
+
+  private func guarded(
+    _ audience: Audience, _ request: HTTPRequest, _ answer: () -> HTTPResponse
+  ) -> HTTPResponse {
+    switch audience {
+    case .everyone: return answer()
+    case .admin:
+      if AdminToken.isIn(request, core.configuration.adminToken) { return answer() }
+      var refusal = Self.json(
+        ["error": "send the administrator's token: Authorization: Bearer TOKEN"], status: 401)
+      refusal.headers.append((name: "WWW-Authenticate", value: "Bearer"))
+      return refusal
+    case .nobody: return Self.json(["error": "there is no such page here"], status: 404)
+    }
+  }
+
+  // MARK: Forms
+
+  static func json(_ value: JSONValue, status: Int = 200) -> HTTPResponse {
+    var answer = page(value.text + "\n", "application/json")
+    answer.status = status
+    return answer
+  }
+
+  private static func page(_ text: String, _ type: String, maximumAge: Int? = nil) -> HTTPResponse {
+    HTTPResponse(
+      contentType: type,
+      headers: [
+        (name: "Content-Security-Policy", value: StatusPage.policy),
+        (name: "X-Content-Type-Options", value: "nosniff"),
+        (name: "Referrer-Policy", value: "no-referrer"),
+        (name: "Cache-Control", value: maximumAge.map { "max-age=\($0)" } ?? "no-store"),
+      ], body: Array(text.utf8))
+  }
+}
