@@ -39,6 +39,7 @@ let package = Package(
   name: "apus",
   products: [
     .library(name: "BitTorrent", targets: ["BitTorrent"]),
+    .library(name: "Blocklist", targets: ["Blocklist"]),
     .library(name: "Metainfo", targets: ["Metainfo"]),
     .library(name: "Bencode", targets: ["Bencode"]),
     .library(name: "Configuration", targets: ["Configuration"]),
@@ -58,8 +59,9 @@ let package = Package(
     library("COpenSSL", pkgConfig: "libcrypto", debian: "libssl-dev", brew: "openssl@3"),
     library("CLibuv", pkgConfig: "libuv", debian: "libuv1-dev", brew: "libuv"),
     library("CMicrohttpd", pkgConfig: "libmicrohttpd", debian: "libmicrohttpd-dev", brew: "libmicrohttpd"),
-    library("CZlib", pkgConfig: "zlib", debian: "zlib1g-dev", brew: "zlib"),
     library("CCurl", pkgConfig: "libcurl", debian: "libcurl4-openssl-dev", brew: "curl"),
+    library("CMiniupnpc", pkgConfig: "miniupnpc", debian: "libminiupnpc-dev", brew: "miniupnpc"),
+    .systemLibrary(name: "CNATPMP", providers: [.apt(["libnatpmp-dev"]), .brew(["libnatpmp"])]),
     .target(name: "CSystem"),
     .target(name: "CLanes", dependencies: ["COpenSSL"]),
 
@@ -81,6 +83,7 @@ let package = Package(
     room("TrackerProtocol", ["Bytes", "Digest", "Bencode", "Addresses"]),
     room("UTP", ["Bytes", "Addresses"]),
     room("Proxy", ["Bytes", "Addresses"]),
+    room("Blocklist", ["Bytes", "Addresses", "CZlib"]),
     room("HTTPParsing", ["Bytes", "Addresses"]),
     room("MainlineDHT", ["Bytes", "Digest", "Bencode", "Addresses"]),
 
@@ -88,6 +91,7 @@ let package = Package(
     room("EventLoop", ["CLibuv", "CSystem", "Addresses", "Bytes", "Proxy", "Threads"]),
     room("HTTPServer", ["CMicrohttpd", "CZlib", "Addresses", "Bytes", "Threads"]),
     room("Transfer", ["CCurl", "EventLoop", "Addresses", "Bytes", "Proxy"]),
+    room("PortMapping", ["Addresses", "Threads", "CMiniupnpc", "CNATPMP"]),
     room("PieceStorage", ["Bytes", "Digest", "Bencode", "Metainfo", "EventLoop", "CSystem", "Threads"]),
 
     // The houses.
@@ -99,6 +103,7 @@ let package = Package(
         "Transfer", "PieceStorage", "CSystem", "Addresses", "Threads",
         "MainlineDHT",
         "Proxy",
+        "Blocklist", "PortMapping",
       ]),
     room(
       "TrackerServer",
@@ -120,6 +125,7 @@ let package = Package(
         "Bencode", "EventLoop", "Transfer", "TrackerProtocol", "CSystem", "Addresses", "JSON", "Threads",
         "MainlineDHT",
         "Proxy",
+        "Blocklist", "PortMapping",
       ],
       swiftSettings: strict),
 
@@ -144,6 +150,8 @@ let package = Package(
     tests("ProxyTests", ["Addresses", "Bytes", "Proxy"]),
     tests("HTTPParsingTests", ["Addresses", "Bytes", "HTTPParsing"]),
     tests("MainlineDHTTests", ["Addresses", "MainlineDHT", "Bencode", "Bytes", "Digest"]),
+    tests("BlocklistTests", ["Addresses", "Blocklist", "Bytes", "CZlib"]),
+    tests("PortMappingTests", ["Addresses", "PortMapping", "TestSupport"]),
     tests("EventLoopTests", ["Addresses", "EventLoop", "Proxy"]),
     tests("TransferTests", ["Addresses", "Transfer", "EventLoop", "HTTPServer", "Proxy", "Threads"]),
     tests(
@@ -163,6 +171,7 @@ let package = Package(
         "Metainfo", "Bencode", "Bytes", "Digest",
         "EventLoop", "MainlineDHT", "TestSupport",
         "Proxy",
+        "Blocklist", "PortMapping",
       ]),
     tests(
       "CommandLineTests",

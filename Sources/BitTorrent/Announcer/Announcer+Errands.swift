@@ -82,7 +82,7 @@ extension Announcer {
       var request = request
       if let family = way.family {
         limits.family = family == .v4 ? .v4 : .v6
-        request.port = way.port
+        request.port = family == .v4 ? context.publicPorts.port(for: way.port) : way.port
       }
       let transfer = context.trackerHTTP.get(request.url(on: url), limits: limits, on: loop) { loop, result in
         let reply = TrackerRefusal.read(result) { bytes throws(TrackerFault) in try AnnounceReply(bytes) }
@@ -158,7 +158,7 @@ extension Announcer {
         list.succeeded(index, reply, now: seconds(loop))
         owner.trackerMessage = reply.warning.map { "\(tracker): \($0)" }
       }
-      learn(reply, on: loop)
+      learn(reply, from: tracker, on: loop)
     case .failure(let refusal):
       if refusal.isElsewhere { list.noted(index, lacks: family) } else { errand.refusal = refusal }
       if errand.refusal == nil, isLast { errand.refusal = refusal }
@@ -187,11 +187,15 @@ extension Announcer {
   }
 
   /// Peers that a tracker named, and our own address as it sees it (BEP 24).
-  private func learn(_ reply: AnnounceReply, on loop: isolated Loop) {
+  private func learn(_ reply: AnnounceReply, from tracker: String, on loop: isolated Loop) {
     var peers = reply.peers
     if let own = reply.externalAddress {
+      if context.externals.vote(own, fromTracker: AnnounceGate.host(of: tracker)) {
+        context.externalAddressChanged(isV4: own.isV4)
+      }
       context.dht?.assume(own)
-      peers.removeAll { $0 == Endpoint(own, port: context.listeningPort) }
+      let ports = [context.listeningPort, context.announcedPort]
+      peers.removeAll { $0.address == own && ports.contains($0.port) }
     }
     owner.learn(peers, from: .tracker, isV2Only: isV2Only, on: loop)
   }

@@ -25,10 +25,14 @@ final class TrackerNames {
   private var queue: [Node] = []
   private var running = 0
 
-  /// Knows nothing yet but the addresses of `fixed`; with `relayed`, only that is asked for others.
-  init(fixed: [String: [IPAddress]], relayed: RelayedNames?) {
+  private let binding: SocketBinding?
+
+  /// Knows nothing yet but the addresses of `fixed`; with `relayed`, only that is asked for others. Nothing is looked
+  /// up while the interface of `binding` is gone.
+  init(fixed: [String: [IPAddress]], relayed: RelayedNames?, binding: SocketBinding?) {
     self.fixed = fixed
     self.relayed = relayed
+    self.binding = binding
   }
 
   /// Calls `then` with the addresses of a host, where something is at `port`: at once if they are known.
@@ -39,6 +43,7 @@ final class TrackerNames {
     if let address = IPAddress(host) { return then(loop, [address]) }
     if let addresses = fixed[host] { return then(loop, addresses) }
     if let known = known[host], known.until > loop.now { return then(loop, known.addresses) }
+    guard binding?.isUp != false else { return then(loop, []) }
     waiting[host, default: []].append(then)
     guard waiting[host]?.count == 1 else { return }
     queue.append(Node(host: host, port: port))
@@ -55,7 +60,7 @@ final class TrackerNames {
         me.value(on: loop).found(host.host, addresses, on: loop)
       }
     }
-    HostLookup.resolve([host], on: loop) { loop, endpoints in
+    HostLookup.resolve([host], unlessGone: nil, on: loop) { loop, endpoints in
       me.value(on: loop).found(host.host, endpoints.map(\.address), on: loop)
     }
   }

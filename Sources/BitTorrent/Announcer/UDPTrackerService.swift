@@ -15,12 +15,12 @@ final class UDPTrackerService: DatagramReceiver {
   /// Peers that are asked for at most over IPv6: what comes fits into a packet of any link.
   private static let peersOverV6 = 67
 
-  /// The port of each family.
   private let ports: [DatagramPort]
   private let names: TrackerNames
   private let relayed: RelayedNames?
   /// Whether the ports are those that peers come to.
   private let isAwaited: Bool
+  private let publicPorts: PublicPorts
   private var client = UDPTrackerClient()
   private var random = SystemRandomNumberGenerator()
   private var timer: LoopTimer?
@@ -29,18 +29,20 @@ final class UDPTrackerService: DatagramReceiver {
   private var open: [UInt64: Open] = [:]
   private var tickets: [UDPTrackerClient.ID: UInt64] = [:]
 
-  /// Over one port of each family. `fixed` has addresses of hosts that are not looked up.
-  init(_ ports: [DatagramPort], isAwaited: Bool, fixed: [String: [IPAddress]]) {
+  /// Over these ports. `fixed` has addresses of hosts that are not looked up.
+  init(
+    _ ports: [DatagramPort], isAwaited: Bool, publicPorts: PublicPorts, fixed: [String: [IPAddress]],
+    binding: SocketBinding?
+  ) {
     self.isAwaited = isAwaited
-    let v4 = ports.first { $0.socket.bound.address.isV4 }
-    let v6 = ports.first { !$0.socket.bound.address.isV4 }
-    self.ports = [v4, v6].compactMap(\.self)
+    self.publicPorts = publicPorts
+    self.ports = ports
     relayed =
-      self.ports.contains(where: \.socket.isRelayed)
+      ports.contains(where: \.socket.isRelayed)
       ? RelayedNames(
-        self.ports, ask: { UDPTrackerRequest.connect.encoded(transaction: $0) },
+        ports, ask: { UDPTrackerRequest.connect.encoded(transaction: $0) },
         number: { $0.byteCount >= 8 ? $0.bigEndian(UInt32.self, at: 4) : nil }) : nil
-    names = TrackerNames(fixed: fixed, relayed: relayed)
+    names = TrackerNames(fixed: fixed, relayed: relayed, binding: binding)
   }
 
   func start(on loop: isolated Loop) {
@@ -85,14 +87,15 @@ final class UDPTrackerService: DatagramReceiver {
   ) {
     guard unsent.remove(ticket) != nil, timer != nil else { return }
     var sent = Open(errand: errand)
-    for port in ports {
-      let isV4 = port.socket.bound.address.isV4
+    for isV4 in [true, false] {
       let family: TrackerFamilies = isV4 ? .v4 : .v6
       let mine = addresses.filter { $0.isV4 == isV4 && !$0.isUnspecified && !$0.isMulticast }
       guard errand.families.contains(family), !mine.isEmpty else { continue }
+      let address = mine[errand.turn % mine.count]
+      guard let port = ports.port(to: address) else { continue }
       let id = client.ask(
         question(errand.question, through: port),
-        at: Endpoint(mine[errand.turn % mine.count], port: errand.url.port), patience: errand.patience,
+        at: Endpoint(address, port: errand.url.port), patience: errand.patience,
         now: Self.seconds(loop), using: &random)
       sent.questions[id] = family
       tickets[id] = ticket
@@ -110,7 +113,8 @@ final class UDPTrackerService: DatagramReceiver {
     _ question: UDPTrackerClient.Question, through port: DatagramPort
   ) -> UDPTrackerClient.Question {
     guard case .announce(var request, let data) = question else { return question }
-    if isAwaited { request.port = port.socket.bound.port }
+    let bound = port.socket.bound
+    if isAwaited { request.port = bound.address.isV4 ? publicPorts.port(for: bound.port) : bound.port }
     if !port.socket.bound.address.isV4 {
       request.wanted = min(request.wanted ?? Self.peersOverV6, Self.peersOverV6)
     }
@@ -136,10 +140,8 @@ final class UDPTrackerService: DatagramReceiver {
   /// Sends what is to be sent, tells what has ended, and sets the timer.
   private func settle(on loop: isolated Loop) {
     for datagram in client.takeDatagrams() {
-      let isV4 = datagram.endpoint.address.isV4
-      let port = ports.first { $0.socket.bound.address.isV4 == isV4 }
       let bytes = datagram.bytes
-      port?.socket.send(bytes.rawBytes, to: datagram.endpoint, on: loop)
+      ports.port(to: datagram.endpoint.address)?.socket.send(bytes.rawBytes, to: datagram.endpoint, on: loop)
     }
     for outcome in client.takeOutcomes() {
       guard let ticket = tickets.removeValue(forKey: outcome.id), var given = open[ticket],

@@ -31,6 +31,7 @@ extension SessionConfiguration {
     var sealed = self
     if !proxies.listens { sealed.listen = [] }
     sealed.localDiscovery = false
+    sealed.mapsPorts = false
     // Who asks us may reach us or not: others should not count on it (BEP 43).
     sealed.dht.isReadOnly = true
     // An id that is known at our own address would tell who is behind the proxy.

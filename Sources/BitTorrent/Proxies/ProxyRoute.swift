@@ -20,9 +20,12 @@ final class ProxyRoute: Sendable {
   }
 
   let proxy: ProxyURL
+  /// The interface that leads there; `nil` if any will do.
+  let binding: SocketBinding?
   private let state: Mutex<State>
 
-  init(_ proxy: ProxyURL) async throws(SessionError) {
+  init(_ proxy: ProxyURL, _ binding: SocketBinding?) async throws(SessionError) {
+    self.binding = binding
     self.proxy = proxy
     let host = proxy.host
     let literal = proxy.address.map { [$0] }
@@ -53,7 +56,7 @@ final class ProxyRoute: Sendable {
 
   /// Starts to connect, and to say what is to be said.
   func connect(saying handshake: ProxyHandshake) -> TCPAttempt? {
-    guard let endpoint, let descriptor = try? TCP.connect(to: endpoint) else { return nil }
+    guard let endpoint, let descriptor = try? TCP.connect(to: endpoint, through: binding) else { return nil }
     return TCPAttempt(descriptor, through: self, saying: handshake)
   }
 
@@ -75,7 +78,7 @@ final class ProxyRoute: Sendable {
     let isNameDue = state.withLock { state -> Bool in
       state.trouble = "the proxy does not answer"
       state.turn = (state.turn + 1) % max(1, state.addresses.count)
-      guard proxy.address == nil, !state.isLooking,
+      guard proxy.address == nil, binding?.isUp != false, !state.isLooking,
         Instant.now.seconds(since: state.lookedUpAt) > Self.lookUpPause
       else { return false }
       state.isLooking = true

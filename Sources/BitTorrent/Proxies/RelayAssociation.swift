@@ -118,7 +118,7 @@ final class RelayAssociation: ReadinessHandler {
   /// The socket is bound to the address that leads to the proxy: elsewhere it cannot be noticed.
   private func attach(_ control: Int32, _ relay: Endpoint, on loop: isolated Loop) -> Bool {
     guard let local = TCP.local(control),
-      let descriptor = try? UDPSocket.bind(to: Endpoint(local.address, port: 0)).descriptor
+      let descriptor = try? UDPSocket.bind(to: Endpoint(local.address, port: 0), through: route.binding).descriptor
     else { return false }
     return port.socket.attach(descriptor, to: relay, on: loop)
   }

@@ -35,7 +35,8 @@ extension Session {
     through route: ProxyRoute, _ context: LoopContext, on loop: isolated Loop
   ) -> [DatagramPort] {
     [true, false].map { isV4 in
-      let port = DatagramPort(UDPSocket(relayedFor: isV4, datagramSize: UTPPort.largestDatagram))
+      let port = DatagramPort(
+        UDPSocket(relayedFor: isV4, datagramSize: UTPPort.largestDatagram), filter: context.filter)
       _ = port.start(on: loop)
       let relay = RelayAssociation(port, through: route)
       context.relays.append(relay)
@@ -66,10 +67,12 @@ extension Session {
     return await context.loop.perform { loop in
       let context = context.value(on: loop)
       return [IPAddress.anyV4, .anyV6].compactMap { address in
-        guard let (descriptor, bound) = try? UDPSocket.bind(to: Endpoint(address, port: 0)) else {
+        guard let (descriptor, bound) = try? UDPSocket.bind(
+          to: Endpoint(address, port: 0), through: context.binding)
+        else {
           return nil
         }
-        let port = DatagramPort(UDPSocket(descriptor, bound: bound))
+        let port = DatagramPort(UDPSocket(descriptor, bound: bound), filter: context.filter)
         guard port.start(on: loop) else { return nil }
         context.ownPorts.append(port)
         return Confined(port, on: loop)

@@ -51,8 +51,14 @@ final class LoopContext: DeferredWork {
   var neighbours: Confined<LocalNeighbours>?
   /// uTP beside each listener.
   var utp: [UTPPort] = []
-  /// Where peers see us.
-  var ourAddress = AddressVotes()
+  /// Where others see us.
+  let externals: ExternalAddresses
+  /// At which ports others reach us.
+  let publicPorts: PublicPorts
+  /// The interface that all goes through; `nil` if any will do.
+  let binding: SocketBinding?
+  /// Whom the session has nothing to do with.
+  let filter: AddressFilter
   /// Connections of all torrents of the session, half-open ones and those that wait for their torrent
   /// included.
   let connections: ConnectionPermits
@@ -83,15 +89,19 @@ final class LoopContext: DeferredWork {
     self.configuration = configuration
     disk = shared.disk
     connections = shared.connections
+    filter = shared.filter
+    externals = shared.externals
+    binding = shared.binding
+    publicPorts = shared.publicPorts
     self.peerID = peerID
     self.listeningPort = listeningPort
     gate = AnnounceGate(configuration.announces)
     alarms = AlarmWheel(now: loop.now)
     routes = shared.routes
-    http = Self.client(configuration, through: configuration.proxies.webSeeds, on: loop)
+    http = Self.client(configuration, through: configuration.proxies.webSeeds, shared, on: loop)
     trackerHTTP =
       configuration.proxies.trackers == configuration.proxies.webSeeds
-      ? http : Self.client(configuration, through: configuration.proxies.trackers, on: loop)
+      ? http : Self.client(configuration, through: configuration.proxies.trackers, shared, on: loop)
     received = ReceiveBuffer(capacity: Self.receiveSize)
     openFiles = OpenFiles(limit: configuration.openFiles)
     pieces = shared.pieces
@@ -101,17 +111,19 @@ final class LoopContext: DeferredWork {
   }
 
   private static func client(
-    _ configuration: SessionConfiguration, through proxy: ProxyURL?, on loop: isolated Loop
+    _ configuration: SessionConfiguration, through proxy: ProxyURL?, _ shared: SharedResources,
+    on loop: isolated Loop
   ) -> HTTPClient {
     var options = HTTPClientOptions()
     options.certificates = configuration.certificates
     options.proxy = proxy
     options.source = proxy == nil ? configuration.source : nil
+    options.binding = shared.binding
+    // Behind a proxy the addresses of servers are not known here.
+    let filter = shared.filter
+    if proxy == nil { options.streamsTo = { address in !filter.blocks(address) } }
     return HTTPClient(on: loop, options: options)
   }
-
-  /// The port that trackers are told: some refuse 0, which is what they would be told else.
-  var announcedPort: UInt16 { listeningPort == 0 ? 1 : listeningPort }
 
   /// Whether an endpoint is one that we listen at, as far as that is known without asking the system.
   func isOurs(_ endpoint: Endpoint) -> Bool {

@@ -9,7 +9,7 @@ extension LoopContext {
     to candidate: PeerBook.Candidate, isUTPOnly: Bool = false, on loop: isolated Loop
   ) -> PeerStream.Carrier? {
     let remote = candidate.endpoint
-    let port = utp.first { $0.bound.address.isV4 == remote.address.isV4 }
+    let port = utpPort(to: remote.address)
     var stream: Confined<UTPStream>?
     if let port, !NamedHosts.isStandIn(remote.address),
       !configuration.usesTCP || candidate.transport != .tcp
@@ -27,7 +27,7 @@ extension LoopContext {
   /// Starts to connect over TCP: through the proxy for peers if there is one, and then never past it.
   private func attempt(at remote: Endpoint) -> TCPAttempt? {
     if let route = routes.peers { return route.connect(to: routes.names.target(of: remote)) }
-    let source = configuration.listen.first { $0.address.isV4 == remote.address.isV4 }
-    return (try? TCP.connect(to: remote, from: source?.address)).map { TCPAttempt($0) }
+    let source = source(to: remote.address)
+    return (try? TCP.connect(to: remote, from: source, through: binding)).map { TCPAttempt($0) }
   }
 }

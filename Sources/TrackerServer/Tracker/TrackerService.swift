@@ -12,6 +12,9 @@ final class TrackerService: Sendable {
 
   /// The answer to any request: bencoded, but for `/` and `/stats`.
   func answer(_ request: HTTPRequest) -> HTTPResponse {
+    guard !core.isPaused.load(ordering: .relaxed) else {
+      return failure("another process takes over: connect again", status: 503)
+    }
     if let answer = statusAnswer(request) { return answer }
     guard request.method == "GET" || request.method == "HEAD" else {
       return failure("only GET is understood", retryIn: .never, status: 405)

@@ -83,7 +83,7 @@ struct Download: RunnableCommand {
     var torrents: [(source: LoadedSource, options: AddOptions)] = []
     let proxy = try network.proxies.configuration().webSeeds
     for source in sources {
-      let loaded = try await LoadedSource(source, through: proxy)
+      let loaded = try await LoadedSource(source, through: network.interface, proxy)
       var options = AddOptions(directory: directory)
       options.peers = network.peers
       options.isSequential = sequential
@@ -98,7 +98,7 @@ struct Download: RunnableCommand {
       torrents.append((loaded, options))
     }
     try FileSystem.makeFolder(directory)
-    let session = try await network.session()
+    let session = try await network.session(scene.console)
     let goal = SwarmRun.Goal.complete(ratio: seedRatio, seconds: seedTime?.seconds)
     let settings = SwarmRun.Settings(
       goal: goal, json: json, quiet: quiet, eventInterval: eventInterval.seconds, retry: retry?.seconds)

@@ -7,8 +7,10 @@ import Transfer
 /// Torrent files from the web.
 enum TorrentFetch {
   /// Fetches and checks the torrent file at a URL.
-  static func load(_ url: String, through proxy: ProxyURL?) async throws(Failure) -> Metainfo {
-    switch await get(url, through: proxy) {
+  static func load(
+    _ url: String, through interface: String? = nil, _ proxy: ProxyURL? = nil
+  ) async throws(Failure) -> Metainfo {
+    switch await get(url, limit: TorrentSource.limit, through: interface, proxy) {
     case .failure(let error): throw Failure("cannot fetch '\(url)': \(error)")
     case .success(let reply):
       guard reply.isSuccess else {
@@ -19,18 +21,22 @@ enum TorrentFetch {
     }
   }
 
-  private static func get(_ url: String, through proxy: ProxyURL?) async -> Result<HTTPReply, HTTPError> {
+  /// Gets at most so many bytes, through an interface and a proxy if that matters.
+  static func get(
+    _ url: String, limit: Int, through interface: String?, _ proxy: ProxyURL? = nil
+  ) async -> Result<HTTPReply, HTTPError> {
     let loop = Loop(name: "fetch")
     defer {
       loop.stop()
       loop.join()
     }
-    var options = HTTPClientOptions()
-    options.proxy = proxy
-    let client = await loop.perform { [options] loop in
-      Confined(HTTPClient(on: loop, options: options), on: loop)
+    let client = await loop.perform { loop in
+      var options = HTTPClientOptions()
+      options.proxy = proxy
+      options.binding = interface.map { SocketBinding($0) }
+      return Confined(HTTPClient(on: loop, options: options), on: loop)
     }
-    let limits = HTTPLimits(maximumBytes: TorrentSource.limit, timeout: 60)
+    let limits = HTTPLimits(maximumBytes: limit, timeout: 60)
     let result = await withCheckedContinuation { continuation in
       loop.post { loop in
         client.value(on: loop).get(url, limits: limits, on: loop) { _, result in

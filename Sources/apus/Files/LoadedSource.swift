@@ -8,10 +8,12 @@ enum LoadedSource: Sendable {
   case magnet(Magnet)
 
   /// Reads and checks what `text` names; over the network only through the proxy, if there is one.
-  init(_ text: String, through proxy: ProxyURL?) async throws(Failure) {
+  init(
+    _ text: String, through interface: String? = nil, _ proxy: ProxyURL? = nil
+  ) async throws(Failure) {
     switch TorrentSource(text) {
     case .file(let path): self = .torrent(try TorrentSource.load(path))
-    case .url(let url): self = .torrent(try await TorrentFetch.load(url, through: proxy))
+    case .url(let url): self = .torrent(try await TorrentFetch.load(url, through: interface, proxy))
     case .magnet(let link): self = .magnet(try Magnet.parsed(link))
     }
   }
