@@ -47,6 +47,7 @@ let package = Package(
     .library(name: "PeerProtocol", targets: ["PeerProtocol"]),
     .library(name: "TrackerProtocol", targets: ["TrackerProtocol"]),
     .library(name: "UTP", targets: ["UTP"]),
+    .library(name: "Proxy", targets: ["Proxy"]),
     .library(name: "HTTPParsing", targets: ["HTTPParsing"]),
     .library(name: "MainlineDHT", targets: ["MainlineDHT"]),
     .library(name: "TrackerServer", targets: ["TrackerServer"]),
@@ -82,14 +83,15 @@ let package = Package(
     room("Encryption", ["Bytes", "Digest"]),
     room("TrackerProtocol", ["Bytes", "Digest", "Bencode", "Addresses"]),
     room("UTP", ["Bytes", "Addresses"]),
+    room("Proxy", ["Bytes", "Addresses"]),
     room("Blocklist", ["Bytes", "Addresses", "CZlib"]),
     room("HTTPParsing", ["Bytes", "Addresses"]),
     room("MainlineDHT", ["Bytes", "Digest", "Bencode", "Addresses"]),
 
     // Machinery.
-    room("EventLoop", ["CLibuv", "CSystem", "Addresses", "Bytes", "Threads"]),
+    room("EventLoop", ["CLibuv", "CSystem", "Addresses", "Bytes", "Proxy", "Threads"]),
     room("HTTPServer", ["CMicrohttpd", "CZlib", "Addresses", "Bytes", "Threads"]),
-    room("Transfer", ["CCurl", "EventLoop", "Addresses", "Bytes"]),
+    room("Transfer", ["CCurl", "EventLoop", "Addresses", "Bytes", "Proxy"]),
     room("PortMapping", ["Addresses", "Threads", "CMiniupnpc", "CNATPMP"]),
     room("PieceStorage", ["Bytes", "Digest", "Bencode", "Metainfo", "EventLoop", "CSystem", "Threads"]),
 
@@ -101,6 +103,7 @@ let package = Package(
         "EventLoop", "UTP",
         "Transfer", "PieceStorage", "CSystem", "Addresses", "Threads",
         "MainlineDHT",
+        "Proxy",
         "Blocklist", "PortMapping",
       ]),
     room(
@@ -122,6 +125,7 @@ let package = Package(
         "Digest",
         "Bencode", "EventLoop", "Transfer", "TrackerProtocol", "CSystem", "Addresses", "JSON", "Threads",
         "MainlineDHT",
+        "Proxy",
         "Blocklist", "PortMapping",
       ],
       swiftSettings: strict),
@@ -144,12 +148,13 @@ let package = Package(
       "TrackerProtocolTests", ["Addresses", "TrackerProtocol", "Bencode", "Bytes", "Digest", "TestSupport"]),
     tests("EncryptionTests", ["Encryption", "Bytes", "Digest"]),
     tests("UTPTests", ["Addresses", "Bytes", "UTP"]),
+    tests("ProxyTests", ["Addresses", "Bytes", "Proxy"]),
     tests("HTTPParsingTests", ["Addresses", "Bytes", "HTTPParsing"]),
     tests("MainlineDHTTests", ["Addresses", "MainlineDHT", "Bencode", "Bytes", "Digest"]),
     tests("BlocklistTests", ["Addresses", "Blocklist", "Bytes", "CZlib"]),
     tests("PortMappingTests", ["Addresses", "PortMapping", "TestSupport"]),
-    tests("EventLoopTests", ["Addresses", "EventLoop"]),
-    tests("TransferTests", ["Addresses", "Transfer", "EventLoop", "HTTPServer", "Threads"]),
+    tests("EventLoopTests", ["Addresses", "EventLoop", "Proxy"]),
+    tests("TransferTests", ["Addresses", "Transfer", "EventLoop", "HTTPServer", "Proxy", "Threads"]),
     tests(
       "TrackerServerTests",
       [
@@ -166,6 +171,7 @@ let package = Package(
         "PieceStorage",
         "Metainfo", "Bencode", "Bytes", "Digest",
         "EventLoop", "MainlineDHT", "HTTPServer", "TestSupport",
+        "Proxy",
         "Blocklist", "PortMapping",
       ]),
     tests(

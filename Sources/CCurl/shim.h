@@ -2,6 +2,9 @@
 #pragma once
 #include <curl/curl.h>
 
+/// Of the ways to log in only user and password; the macro behind it has a cast.
+static const long apus_curl_password_only = CURLAUTH_BASIC;
+
 static inline CURLcode apus_curl_set_long(CURL *easy, CURLoption option, long value) {
   return curl_easy_setopt(easy, option, value);
 }

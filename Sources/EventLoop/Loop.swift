@@ -1,6 +1,6 @@
 // EventLoop: threads that wait for sockets, timers and messages, by libuv. One actor a loop: what a
 // loop owns is reached through `isolated Loop` parameters, checked by the compiler and free at run
-// time. May import Addresses, Bytes, CSystem and Threads; the only target that imports CLibuv.
+// time. May import Addresses, Bytes, CSystem, Proxy and Threads; the only target that imports CLibuv.
 
 internal import CLibuv
 internal import CSystem

@@ -127,6 +127,14 @@ public enum TCP {
   /// Closes a descriptor.
   public static func close(_ descriptor: Int32) { Glibc.close(descriptor) }
 
+  /// Has the system look every minute whether the other end is still there, where nothing is said for long.
+  public static func keepAlive(_ descriptor: Int32) {
+    _ = apus_set_option(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1)
+    _ = apus_set_option(descriptor, Int32(IPPROTO_TCP), TCP_KEEPIDLE, 60)
+    _ = apus_set_option(descriptor, Int32(IPPROTO_TCP), TCP_KEEPINTVL, 15)
+    _ = apus_set_option(descriptor, Int32(IPPROTO_TCP), TCP_KEEPCNT, 4)
+  }
+
   private static func open(_ endpoint: Endpoint, for operation: String) throws(SocketError) -> Int32 {
     let descriptor = apus_socket(endpoint.address.isV4 ? AF_INET : AF_INET6, Int32(SOCK_STREAM.rawValue))
     guard descriptor >= 0 else { throw SocketError(operation) }

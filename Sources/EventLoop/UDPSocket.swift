@@ -2,6 +2,7 @@ public import Addresses
 internal import Bytes
 internal import CSystem
 internal import Glibc
+public import Proxy
 
 /// Who gets the datagrams of a socket.
 public protocol DatagramHandler: AnyObject {
@@ -34,8 +35,15 @@ public final class UDPSocket: ReadinessHandler, DeferredWork {
   public private(set) var bound: Endpoint
   /// Datagrams that were lost because the queue was full or the system refused them.
   public private(set) var lost = 0
+  /// Datagrams that came to a relayed socket, but not from where they may, or not as they should.
+  public private(set) var strangers = 0
 
+  /// Whether datagrams go and come through the relay of a proxy, and nowhere else.
+  public let isRelayed: Bool
+
+  /// -1 while there is no relay.
   private var descriptor: Int32
+  private var relay: Endpoint?
   /// Whether datagrams are taken from it; else it only sends.
   private let receives: Bool
   private let datagramSize: Int
@@ -58,8 +66,22 @@ public final class UDPSocket: ReadinessHandler, DeferredWork {
     self.descriptor = descriptor
     self.bound = bound
     self.datagramSize = datagramSize
+    isRelayed = false
     receives = true
     unsafe buffer = .allocate(capacity: Int(APUS_DATAGRAMS) * datagramSize)
+    unsafe arrivals = .allocate(capacity: Int(APUS_DATAGRAMS))
+    unsafe arrivals.initialize(repeating: apus_datagram(), count: Int(APUS_DATAGRAMS))
+  }
+
+  /// A socket whose datagrams for one family of addresses all go through the relay of a SOCKS proxy. What is sent
+  /// before `attach`, or after `detach`, is lost: it never goes another way.
+  public init(relayedFor isV4: Bool, datagramSize: Int = 2048) {
+    descriptor = -1
+    bound = Endpoint(isV4 ? .anyV4 : .anyV6, port: 0)
+    self.datagramSize = datagramSize + SOCKS5Datagram.headerSize(isV4: isV4)
+    isRelayed = true
+    receives = true
+    unsafe buffer = .allocate(capacity: Int(APUS_DATAGRAMS) * self.datagramSize)
     unsafe arrivals = .allocate(capacity: Int(APUS_DATAGRAMS))
     unsafe arrivals.initialize(repeating: apus_datagram(), count: Int(APUS_DATAGRAMS))
   }
@@ -71,6 +93,7 @@ public final class UDPSocket: ReadinessHandler, DeferredWork {
     self.bound = bound
     datagramSize = 0
     receives = false
+    isRelayed = false
     unsafe buffer = .allocate(capacity: 1)
     unsafe arrivals = .allocate(capacity: 1)
   }
@@ -82,15 +105,19 @@ public final class UDPSocket: ReadinessHandler, DeferredWork {
   }
 
   deinit {
-    if isOpen { TCP.close(descriptor) }
+    if isOpen, descriptor >= 0 { TCP.close(descriptor) }
     unsafe buffer.deallocate()
     unsafe arrivals.deallocate()
   }
 
   /// Begins to receive; false if the system refuses.
   public func start(_ handler: any DatagramHandler, on loop: isolated Loop) -> Bool {
-    watcher = loop.watcher(descriptor, self)
     self.handler = handler
+    return descriptor < 0 || watch(on: loop)
+  }
+
+  private func watch(on loop: isolated Loop) -> Bool {
+    watcher = loop.watcher(descriptor, self)
     watcher?.watch(for: receives ? .readable : [])
     return watcher != nil
   }
@@ -103,7 +130,7 @@ public final class UDPSocket: ReadinessHandler, DeferredWork {
     isOpen = false
     watcher?.close()
     watcher = nil
-    TCP.close(descriptor)
+    if descriptor >= 0 { TCP.close(descriptor) }
   }
 
   /// Closes the descriptor, until `resume`: what is sent meanwhile is lost.
@@ -134,19 +161,28 @@ public final class UDPSocket: ReadinessHandler, DeferredWork {
   /// Sends a datagram at the end of this wake-up.
   public func send(_ datagram: RawSpan, to remote: Endpoint, on loop: isolated Loop) {
     guard isOpen, remote.address.isV4 == bound.address.isV4 else { return }
+    if isRelayed { return send(datagram, for: .address(remote), on: loop) }
     guard outgoing.count + datagram.byteCount <= Self.queueLimit else {
       lost += 1
       return
     }
-    if !merge(datagram, to: remote) {
-      var entry = apus_datagram()
-      entry.offset = UInt32(outgoing.count)
-      entry.length = UInt32(datagram.byteCount)
-      entry.address = remote.socketStorage
-      waiting.append(entry)
-      lastRemote = remote
-    }
+    enter(datagram.byteCount, to: remote)
     unsafe datagram.withUnsafeBytes { unsafe outgoing.append(contentsOf: $0) }
+    scheduleFlush(on: loop)
+  }
+
+  /// Notes where the next bytes that are appended to `outgoing` go.
+  private func enter(_ length: Int, to remote: Endpoint) {
+    guard !merge(length, to: remote) else { return }
+    var entry = apus_datagram()
+    entry.offset = UInt32(outgoing.count)
+    entry.length = UInt32(length)
+    entry.address = remote.socketStorage
+    waiting.append(entry)
+    lastRemote = remote
+  }
+
+  private func scheduleFlush(on loop: isolated Loop) {
     guard !isFlushScheduled else { return }
     isFlushScheduled = true
     loop.atEndOfWakeUp(self)
@@ -156,11 +192,11 @@ public final class UDPSocket: ReadinessHandler, DeferredWork {
   public var room: Int { Self.queueLimit - outgoing.count }
 
   /// Adds a datagram to the one before it, if both go to the same place and that one is full.
-  private func merge(_ datagram: RawSpan, to remote: Endpoint) -> Bool {
+  private func merge(_ count: Int, to remote: Endpoint) -> Bool {
     guard usesSegments, lastRemote == remote, let last = waiting.last else { return false }
     let segment = last.segment == 0 ? last.length : last.segment
-    let length = last.length + UInt32(datagram.byteCount)
-    guard datagram.byteCount <= Int(segment), last.length % segment == 0, length <= Self.mergeLimit,
+    let length = last.length + UInt32(count)
+    guard count <= Int(segment), last.length % segment == 0, length <= Self.mergeLimit,
       last.length / segment < Self.segmentLimit
     else { return false }
     waiting[waiting.count - 1].segment = segment
@@ -172,6 +208,11 @@ public final class UDPSocket: ReadinessHandler, DeferredWork {
   /// interface takes; what the system refuses for other reasons is lost.
   public func sendWhole(_ datagram: RawSpan, to remote: Endpoint) -> Bool {
     guard isOpen, remote.address.isV4 == bound.address.isV4 else { return true }
+    if isRelayed { return sendWholeThroughRelay(datagram, for: remote) }
+    return sendWhole(datagram, at: remote)
+  }
+
+  private func sendWhole(_ datagram: RawSpan, at remote: Endpoint) -> Bool {
     var entry = apus_datagram()
     entry.length = UInt32(datagram.byteCount)
     entry.address = remote.socketStorage
@@ -207,7 +248,9 @@ public final class UDPSocket: ReadinessHandler, DeferredWork {
     guard arrival.length > 0, let remote = Endpoint(arrival.address) else { return }
     let bytes = unsafe UnsafeRawBufferPointer(
       start: buffer + Int(arrival.offset), count: Int(arrival.length))
-    unsafe handler?.received(RawSpan(_unsafeBytes: bytes), from: remote, on: loop)
+    let datagram = unsafe RawSpan(_unsafeBytes: bytes)
+    if isRelayed { return unwrap(datagram, from: remote, on: loop) }
+    handler?.received(datagram, from: remote, on: loop)
   }
 
   /// Sends what was given to it during the wake-up.
@@ -218,7 +261,7 @@ public final class UDPSocket: ReadinessHandler, DeferredWork {
 
   /// Sends what waits, as far as the system takes it. A datagram that it refuses is lost, not tried again.
   private func flush() {
-    guard isOpen else { return }
+    guard isOpen, descriptor >= 0 else { return }
     var first = 0
     while first < waiting.count {
       let sent = unsafe waiting.withUnsafeBufferPointer { entries in
@@ -264,6 +307,82 @@ public final class UDPSocket: ReadinessHandler, DeferredWork {
       }
     }
     waiting.replaceSubrange(first..., with: entries)
+  }
+
+  // MARK: Through a relay
+
+  /// Bytes of a datagram that may be sent whole through a relay: behind it is a path that we cannot ask.
+  private static let relayedLimit = 1400
+
+  /// Sends and receives from now on by `descriptor`, which is bound, through the relay at `relay`, both of which
+  /// take the place of others. False if the system refuses; then the descriptor is closed.
+  public func attach(_ descriptor: Int32, to relay: Endpoint, on loop: isolated Loop) -> Bool {
+    detach()
+    guard isRelayed, isOpen else {
+      TCP.close(descriptor)
+      return false
+    }
+    self.descriptor = descriptor
+    self.relay = relay
+    guard watch(on: loop) else {
+      detach()
+      return false
+    }
+    return true
+  }
+
+  /// The relay is no more; what waits to be sent is lost.
+  public func detach() {
+    guard isRelayed, descriptor >= 0 else { return }
+    watcher?.close()
+    watcher = nil
+    if isOpen { TCP.close(descriptor) }
+    descriptor = -1
+    relay = nil
+    lost += waiting.count
+    waiting = []
+    outgoing = []
+    lastRemote = nil
+  }
+
+  /// Sends a datagram through the relay to what may be a name, which the proxy finds; through nothing else.
+  public func send(_ datagram: RawSpan, for target: ProxyTarget, on loop: isolated Loop) {
+    guard isOpen, let relay, outgoing.count + datagram.byteCount <= Self.queueLimit else {
+      lost += 1
+      return
+    }
+    switch target {
+    case .address(let remote):
+      enter(SOCKS5Datagram.headerSize(isV4: remote.address.isV4) + datagram.byteCount, to: relay)
+      SOCKS5Datagram.append(headerFor: remote, to: &outgoing)
+      unsafe datagram.withUnsafeBytes { unsafe outgoing.append(contentsOf: $0) }
+    case .name:
+      let wrapped = SOCKS5Datagram.wrapped(datagram, for: target)
+      enter(wrapped.count, to: relay)
+      outgoing += wrapped
+    }
+    scheduleFlush(on: loop)
+  }
+
+  private func sendWholeThroughRelay(_ datagram: RawSpan, for remote: Endpoint) -> Bool {
+    guard datagram.byteCount <= Self.relayedLimit else { return false }
+    guard let relay else {
+      lost += 1
+      return true
+    }
+    let wrapped = SOCKS5Datagram.wrapped(datagram, for: .address(remote))
+    return sendWhole(wrapped.rawBytes, at: relay)
+  }
+
+  /// Only the relay is listened to, and only what it has from the family that the socket is for.
+  private func unwrap(_ datagram: RawSpan, from sender: Endpoint, on loop: isolated Loop) {
+    guard sender == relay, let (source, payload) = SOCKS5Datagram.open(datagram),
+      source.address.isV4 == bound.address.isV4, datagram.byteCount > payload
+    else {
+      strangers += 1
+      return
+    }
+    handler?.received(datagram.extracting(payload..<datagram.byteCount), from: source, on: loop)
   }
 
   /// Binds a non-blocking socket; port 0 takes a free one. Returns the descriptor and what it is bound to. Sockets

@@ -1,12 +1,13 @@
 public import Addresses
 public import EventLoop
+public import Proxy
 
 /// What holds for all requests of an `HTTPClient`.
 public struct HTTPClientOptions: Sendable {
   /// Sent as `User-Agent`.
   public var userAgent = "apus/0.1"
-  /// The proxy's URL (`http://`, `socks5h://`); `nil` for none.
-  public var proxy: String?
+  /// The proxy, which also finds the hosts; `nil` for none. Nothing goes past it, whatever the environment says.
+  public var proxy: ProxyURL?
   /// Whether the proxies that the environment names are used where `proxy` is `nil`.
   public var usesEnvironmentProxies = false
   /// A file of trusted certificates in PEM form instead of the system's.

@@ -1,6 +1,7 @@
 import Addresses
 internal import CCurl
 import EventLoop
+import Proxy
 
 extension Transfer {
   /// Tells libcurl what to get and within which bounds.
@@ -12,7 +13,7 @@ extension Transfer {
     set(CURLOPT_USERAGENT, options.userAgent)
     // An empty text turns off the proxies that the environment names.
     if let proxy = options.proxy {
-      set(CURLOPT_PROXY, proxy)
+      go(through: proxy)
     } else if !options.usesEnvironmentProxies {
       set(CURLOPT_PROXY, "")
     }
@@ -24,7 +25,7 @@ extension Transfer {
     set(CURLOPT_CONNECTTIMEOUT_MS, max(1, Int(min(limits.connectTimeout, limits.timeout) * 1000)))
     if let seconds { set(CURLOPT_MAXLIFETIME_CONN, seconds) }
     // With a binding our own sockets are bound to what is right.
-    switch (limits.family, options.binding == nil ? options.source : nil) {
+    switch (options.proxy == nil ? limits.family : .any, options.binding == nil ? options.source : nil) {
     case (.any, nil): set(CURLOPT_IPRESOLVE, Int(CURL_IPRESOLVE_WHATEVER))
     case (.any, let source?): leave(from: source)
     case (.v4, let source):
@@ -70,6 +71,17 @@ extension Transfer {
     // A transfer that is paused does not count as stalled.
     set(CURLOPT_LOW_SPEED_LIMIT, 1)
     set(CURLOPT_LOW_SPEED_TIME, max(1, Int(limits.stallTimeout)))
+  }
+
+  /// The proxy finds the host, and no list of exceptions holds: not even that of the environment.
+  private func go(through proxy: ProxyURL) {
+    let url = proxy.description
+    set(CURLOPT_PROXY, proxy.kind == .socks5 ? "socks5h" + url.dropFirst("socks5".count) : url)
+    set(CURLOPT_NOPROXY, "")
+    set(CURLOPT_SOCKS5_AUTH, Int(apus_curl_password_only))
+    guard let credentials = proxy.credentials else { return }
+    set(CURLOPT_PROXYUSERNAME, String(decoding: credentials.user, as: UTF8.self))
+    set(CURLOPT_PROXYPASSWORD, String(decoding: credentials.password, as: UTF8.self))
   }
 
   private func leave(from source: IPAddress) {

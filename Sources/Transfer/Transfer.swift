@@ -1,5 +1,5 @@
 // Transfer: an HTTP client on an event loop, by libcurl's multi-socket interface. May import
-// EventLoop, Addresses and Bytes; the only target that imports CCurl.
+// EventLoop, Addresses, Bytes and Proxy; the only target that imports CCurl.
 
 internal import CCurl
 public import EventLoop

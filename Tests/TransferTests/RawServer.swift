@@ -13,8 +13,8 @@ final class RawServer: Sendable {
   /// Connections that were accepted.
   let accepted = Atomic<Int>(0)
 
-  /// `talk` gets each connection as a blocking socket, after the request's header was read.
-  init(_ talk: @escaping @Sendable (Int32) -> Void) throws {
+  /// `talk` gets each connection as a blocking socket, after the request's header was read, if it is to be.
+  init(readsHeader: Bool = true, _ talk: @escaping @Sendable (Int32) -> Void) throws {
     let (listener, bound) = try TCP.listen(on: Endpoint(.loopbackV4, port: 0))
     _ = fcntl(listener, F_SETFL, 0)
     self.listener = listener
@@ -26,7 +26,7 @@ final class RawServer: Sendable {
         accepted.add(1, ordering: .relaxed)
         sockets.withLock { _ = $0.insert(socket) }
         let thread = WorkerThread(name: "raw-connection") { [self] in
-          if Self.readHeader(socket) { talk(socket) }
+          if !readsHeader || Self.readHeader(socket) { talk(socket) }
           sockets.withLock { _ = $0.remove(socket) }
           close(socket)
         }

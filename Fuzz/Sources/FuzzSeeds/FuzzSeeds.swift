@@ -37,10 +37,25 @@ enum FuzzSeeds {
     write(blocklists, to: "\(folder)/FuzzBlocklist")
     write(utp, to: "\(folder)/FuzzUTP")
     write(udpTracker, to: "\(folder)/FuzzUDPTracker")
+    write(proxy, to: "\(folder)/FuzzProxy")
     write(settings, to: "\(folder)/FuzzConfiguration")
     write(http, to: "\(folder)/FuzzHTTP")
     write(holePunches, to: "\(folder)/FuzzHolePunch")
     write(contentRanges, to: "\(folder)/FuzzContentRange")
+  }
+
+  /// What proxies say, each behind a byte for how it is cut, and what is read elsewhere.
+  static var proxy: [String: [UInt8]] {
+    [
+      "socks": [0, 5, 0, 5, 0, 0, 1, 10, 0, 0, 1, 31, 64],
+      "login": [7, 5, 2, 1, 0, 5, 0, 0, 4] + [UInt8](repeating: 1, count: 18),
+      "named": [200, 5, 0, 5, 0, 0, 3, 3, 97, 46, 98, 31, 64],
+      "refused": [1, 5, 0, 5, 7, 0, 1, 0, 0, 0, 0, 0, 0],
+      "http": [3] + Array("HTTP/1.1 200 Connection established\r\nVia: x\r\n\r\n".utf8),
+      "early": [31] + Array("HTTP/1.1 103 Early\r\n\r\nHTTP/1.0 407 Who\n\n".utf8),
+      "datagram": [0, 0, 0, 1, 10, 0, 0, 1, 26, 225, 1, 2, 3],
+      "url": Array("socks5h://us%65r:p%40ss@[2001:db8::1]:9050/".utf8),
+    ]
   }
 
   /// Files of settings.

@@ -106,7 +106,7 @@ extension Announcer {
     over families: TrackerFamilies, on loop: isolated Loop
   ) {
     guard let link = context.udpTrackers, let place = UDPTrackerURL(url) else {
-      let reason = context.udpTrackers == nil ? "there is no UDP port" : "the URL cannot be used"
+      let reason = context.udpTrackers == nil ? context.whyNoDatagrams : "the URL cannot be used"
       // Later, so that nobody is told while he asks.
       let (me, target, number) = (Confined(self, on: loop), loop as Loop, errand.serial)
       return target.post { loop in
@@ -215,10 +215,19 @@ extension LoopContext {
   func ways(to url: String, over families: TrackerFamilies) -> [AnnounceWay] {
     let v4 = listening.first { $0.address.isV4 }
     let v6 = listening.first { !$0.address.isV4 }
-    guard let v4, let v6, !Self.isAddress(AnnounceGate.host(of: url)) else { return [AnnounceWay()] }
+    // Where there is a proxy, the family is its choice.
+    guard let v4, let v6, routes.trackers == nil, !Self.isAddress(AnnounceGate.host(of: url)) else {
+      return [AnnounceWay()]
+    }
     let ways = [AnnounceWay(family: .v4, port: v4.port), AnnounceWay(family: .v6, port: v6.port)]
     let chosen = ways.filter { families.isSuperset(of: $0.family ?? []) }
     return chosen.isEmpty ? [AnnounceWay()] : chosen
+  }
+
+  /// Why there is no client of UDP trackers.
+  var whyNoDatagrams: String {
+    routes.trackers == nil
+      ? "there is no UDP port" : "a tracker over UDP needs a SOCKS proxy, which relays datagrams"
   }
 
   /// Whether an authority names an address, not a host.

@@ -18,28 +18,35 @@ final class TrackerNames {
   private static let lookupLimit = 16
 
   private let fixed: [String: [IPAddress]]
+  /// Finds them where the system must not be asked.
+  private let relayed: RelayedNames?
   private var known: [String: Known] = [:]
   private var waiting: [String: [(isolated Loop, [IPAddress]) -> Void]] = [:]
-  private var queue: [String] = []
+  private var queue: [Node] = []
   private var running = 0
 
   private let binding: SocketBinding?
 
-  /// Knows nothing yet but the addresses of `fixed`. Nothing is looked up while the interface of `binding` is gone.
-  init(fixed: [String: [IPAddress]], binding: SocketBinding?) {
+  /// Knows nothing yet but the addresses of `fixed`; with `relayed`, only that is asked for others. Nothing is looked
+  /// up while the interface of `binding` is gone.
+  init(fixed: [String: [IPAddress]], relayed: RelayedNames?, binding: SocketBinding?) {
     self.fixed = fixed
+    self.relayed = relayed
     self.binding = binding
   }
 
-  /// Calls `then` with the addresses of a host: at once if they are known.
-  func find(_ host: String, on loop: isolated Loop, then: @escaping (isolated Loop, [IPAddress]) -> Void) {
+  /// Calls `then` with the addresses of a host, where something is at `port`: at once if they are known.
+  func find(
+    _ host: String, port: UInt16, on loop: isolated Loop,
+    then: @escaping (isolated Loop, [IPAddress]) -> Void
+  ) {
     if let address = IPAddress(host) { return then(loop, [address]) }
     if let addresses = fixed[host] { return then(loop, addresses) }
     if let known = known[host], known.until > loop.now { return then(loop, known.addresses) }
     guard binding?.isUp != false else { return then(loop, []) }
     waiting[host, default: []].append(then)
     guard waiting[host]?.count == 1 else { return }
-    queue.append(host)
+    queue.append(Node(host: host, port: port))
     lookUpNext(on: loop)
   }
 
@@ -48,8 +55,13 @@ final class TrackerNames {
     let host = queue.removeFirst()
     running += 1
     let me = Confined(self, on: loop)
-    HostLookup.resolve([Node(host: host, port: 0)], unlessGone: nil, on: loop) { loop, endpoints in
-      me.value(on: loop).found(host, endpoints.map(\.address), on: loop)
+    if let relayed {
+      return relayed.find(host, on: loop) { loop, addresses in
+        me.value(on: loop).found(host.host, addresses, on: loop)
+      }
+    }
+    HostLookup.resolve([host], unlessGone: nil, on: loop) { loop, endpoints in
+      me.value(on: loop).found(host.host, endpoints.map(\.address), on: loop)
     }
   }
 

@@ -17,6 +17,9 @@ final class UDPTrackerService: DatagramReceiver {
 
   private let ports: [DatagramPort]
   private let names: TrackerNames
+  private let relayed: RelayedNames?
+  /// Whether the ports are those that peers come to.
+  private let isAwaited: Bool
   private let publicPorts: PublicPorts
   private var client = UDPTrackerClient()
   private var random = SystemRandomNumberGenerator()
@@ -26,10 +29,20 @@ final class UDPTrackerService: DatagramReceiver {
   private var open: [UInt64: Open] = [:]
   private var tickets: [UDPTrackerClient.ID: UInt64] = [:]
 
-  init(_ ports: [DatagramPort], names: TrackerNames, publicPorts: PublicPorts) {
-    self.names = names
+  /// Over these ports. `fixed` has addresses of hosts that are not looked up.
+  init(
+    _ ports: [DatagramPort], isAwaited: Bool, publicPorts: PublicPorts, fixed: [String: [IPAddress]],
+    binding: SocketBinding?
+  ) {
+    self.isAwaited = isAwaited
     self.publicPorts = publicPorts
     self.ports = ports
+    relayed =
+      ports.contains(where: \.socket.isRelayed)
+      ? RelayedNames(
+        ports, ask: { UDPTrackerRequest.connect.encoded(transaction: $0) },
+        number: { $0.byteCount >= 8 ? $0.bigEndian(UInt32.self, at: 4) : nil }) : nil
+    names = TrackerNames(fixed: fixed, relayed: relayed, binding: binding)
   }
 
   func start(on loop: isolated Loop) {
@@ -43,6 +56,7 @@ final class UDPTrackerService: DatagramReceiver {
     timer?.close()
     timer = nil
     for port in ports { port.trackers = nil }
+    relayed?.close()
     open = [:]
     unsent = []
   }
@@ -52,7 +66,7 @@ final class UDPTrackerService: DatagramReceiver {
     guard timer != nil else { return }
     unsent.insert(ticket)
     let me = Confined(self, on: loop)
-    names.find(errand.url.host, on: loop) { loop, addresses in
+    names.find(errand.url.host, port: errand.url.port, on: loop) { loop, addresses in
       me.value(on: loop).send(errand, ticket, to: addresses, on: loop)
     }
   }
@@ -100,7 +114,7 @@ final class UDPTrackerService: DatagramReceiver {
   ) -> UDPTrackerClient.Question {
     guard case .announce(var request, let data) = question else { return question }
     let bound = port.socket.bound
-    request.port = bound.address.isV4 ? publicPorts.port(for: bound.port) : bound.port
+    if isAwaited { request.port = bound.address.isV4 ? publicPorts.port(for: bound.port) : bound.port }
     if !port.socket.bound.address.isV4 {
       request.wanted = min(request.wanted ?? Self.peersOverV6, Self.peersOverV6)
     }
@@ -110,6 +124,7 @@ final class UDPTrackerService: DatagramReceiver {
   func received(
     _ datagram: RawSpan, from remote: Endpoint, through port: DatagramPort, on loop: isolated Loop
   ) {
+    if relayed?.take(datagram, from: remote, on: loop) == true { return }
     client.receive(datagram, from: remote, now: Self.seconds(loop), using: &random)
   }
 

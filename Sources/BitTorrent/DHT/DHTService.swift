@@ -23,6 +23,8 @@ final class DHTService: DatagramReceiver {
   /// Those of each family of which there are several answer what comes to them; nodes are asked from the one that
   /// leads there.
   private let ports: [DatagramPort]
+  /// Finds hosts where the system must not be asked.
+  private let relayed: RelayedNames?
   private let disk: DiskPool
   private var file: DHTStateFile?
   private var timer: LoopTimer?
@@ -62,6 +64,8 @@ final class DHTService: DatagramReceiver {
     dht = DHT(v4: v4 != nil, v6: v6 != nil, state: state, options: options, now: loop.now.dhtSeconds) {
       UInt64.random(in: 0 ... .max)
     }
+    let ids = dht.nodes.map(\.id)
+    relayed = self.ports.contains(where: \.socket.isRelayed) ? Self.names(self.ports, id: ids.first) : nil
     alarms = AlarmWheel(now: loop.now)
     saveAt = loop.now + Self.saveInterval
   }
@@ -81,13 +85,58 @@ final class DHTService: DatagramReceiver {
   /// Enters the DHT through nodes that somebody has named.
   func enter(through hosts: [Node], on loop: isolated Loop) {
     guard !hosts.isEmpty, timer != nil else { return }
+    let hosts = Array(hosts.prefix(32))
+    if let relayed { return enter(through: hosts, relayed, on: loop) }
     let me = Confined(self, on: loop)
-    HostLookup.resolve(Array(hosts.prefix(32)), unlessGone: binding, on: loop) { loop, endpoints in
-      let service = me.value(on: loop)
-      guard service.timer != nil else { return }
-      service.dht.bootstrap(routers: endpoints, now: loop.now.dhtSeconds)
-      service.settle(on: loop)
+    HostLookup.resolve(hosts, unlessGone: binding, on: loop) { loop, endpoints in
+      me.value(on: loop).enter(at: endpoints, on: loop)
     }
+  }
+
+  private func enter(at endpoints: [Endpoint], on loop: isolated Loop) {
+    guard timer != nil else { return }
+    dht.bootstrap(routers: endpoints, now: loop.now.dhtSeconds)
+    settle(on: loop)
+  }
+
+  /// Names are for the proxy to find: who answers a ping by name is there.
+  private func enter(through hosts: [Node], _ relayed: RelayedNames, on loop: isolated Loop) {
+    enter(
+      at: hosts.compactMap { host in IPAddress(host.host).map { Endpoint($0, port: host.port) } }, on: loop)
+    let me = Confined(self, on: loop)
+    for host in hosts where IPAddress(host.host) == nil {
+      relayed.find(host, on: loop) { loop, addresses in
+        me.value(on: loop).enter(at: addresses.map { Endpoint($0, port: host.port) }, on: loop)
+      }
+    }
+  }
+
+  private static func names(_ ports: [DatagramPort], id: NodeID?) -> RelayedNames {
+    // Tells them from what the core asks.
+    let mark = Array("name".utf8)
+    return RelayedNames(ports) { number in
+      var transaction = mark
+      transaction.append(bigEndian: number)
+      var ping = Message(
+        transaction: transaction,
+        content: .query(id: id ?? NodeID.random { UInt64.random(in: 0 ... .max) }, .ping))
+      ping.isReadOnly = true
+      return ping.encoded()
+    } number: { datagram in
+      guard let answer = try? Message(datagram.array(0..<datagram.byteCount)),
+        case .response = answer.content,
+        answer.transaction.count == mark.count + 4, answer.transaction.starts(with: mark)
+      else { return nil }
+      return answer.transaction.rawBytes.bigEndian(UInt32.self, at: mark.count)
+    }
+  }
+
+  /// There is a relay again, perhaps after long.
+  func relayCameUp(on loop: isolated Loop) {
+    guard timer != nil, dht.nodeCount == 0 else { return }
+    enter(through: configuration.routers, on: loop)
+    dht.bootstrap(routers: [], now: loop.now.dhtSeconds)
+    settle(on: loop)
   }
 
   /// A peer runs a node there (BEP 5).
@@ -102,6 +151,7 @@ final class DHTService: DatagramReceiver {
     timer?.close()
     timer = nil
     for port in ports { port.dht = nil }
+    relayed?.close()
     save()
     file = nil
     let open = requests
@@ -116,6 +166,7 @@ final class DHTService: DatagramReceiver {
     _ datagram: RawSpan, from remote: Endpoint, through port: DatagramPort, on loop: isolated Loop
   ) {
     guard datagram.byteCount <= Message.maximumBytes else { return }
+    if relayed?.take(datagram, from: remote, on: loop) == true { return }
     dht.receive(datagram.array(0..<datagram.byteCount), from: remote, now: loop.now.dhtSeconds)
     guard ports.hasChoice else { return }
     // The answer has to come from where it is expected.

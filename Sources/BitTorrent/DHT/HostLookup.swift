@@ -28,7 +28,7 @@ enum HostLookup {
   }
 
   /// The addresses that the system has for a name, at most eight. Waits for it.
-  private static func addresses(of host: String) -> [IPAddress] {
+  static func addresses(of host: String) -> [IPAddress] {
     var hints = unsafe addrinfo()
     unsafe hints.ai_socktype = Int32(SOCK_DGRAM.rawValue)
     var list: UnsafeMutablePointer<addrinfo>?

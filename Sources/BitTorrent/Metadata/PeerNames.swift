@@ -9,14 +9,16 @@ enum PeerNames {
   private static let nameLimit = 16
 
   /// Tells `then` the endpoints: those that need no look-up at once, the others as they are found, on a
-  /// thread of its own, because the system's resolver blocks.
+  /// thread of its own, because the system's resolver blocks. With a proxy for peers names are left to it.
   static func resolve(
-    _ peers: [String], unlessGone binding: SocketBinding?, on loop: isolated Loop,
+    _ peers: [String], _ routes: ProxyRoutes, unlessGone binding: SocketBinding?, on loop: isolated Loop,
     then: @escaping @Sendable (isolated Loop, [Endpoint]) -> Void
   ) {
     then(loop, peers.compactMap { Endpoint($0) })
     let names = peers.filter { Endpoint($0) == nil }.prefix(nameLimit)
-    guard !names.isEmpty, binding?.isUp != false else { return }
+    guard !names.isEmpty else { return }
+    if routes.peers != nil { return then(loop, names.compactMap { routes.names.endpoint(for: $0) }) }
+    guard binding?.isUp != false else { return }
     let loop = loop
     _ = WorkerThread(name: "names") {
       for name in names {

@@ -50,7 +50,9 @@ extension TorrentSeat {
     swarm.start(on: loop)
     context.announceLocally(fetch.magnet.infoHashes)
     joinDHT(isSeed: false, on: loop)
-    PeerNames.resolve(fetch.magnet.peers, unlessGone: context.binding, on: loop) { loop, endpoints in
+    PeerNames.resolve(
+      fetch.magnet.peers, context.routes, unlessGone: context.binding, on: loop
+    ) { loop, endpoints in
       me.value(on: loop).fetch?.swarm?.learn(endpoints, from: .user, isV2Only: false, on: loop)
     }
   }

@@ -38,7 +38,7 @@ extension Torrent {
   private var contacts: [PeerExchangeMessage.Contact] {
     var contacts: [PeerExchangeMessage.Contact] = []
     forEachPeer { peer in
-      guard let endpoint = peer.listening else { return }
+      guard let endpoint = peer.listening, !NamedHosts.isStandIn(endpoint.address) else { return }
       var flags: PeerExchangeMessage.Flags = []
       if peer.isSeed || peer.extensions?.isUploadOnly == true { flags.insert(.seed) }
       if peer.isOutgoing { flags.insert(.reachable) }

@@ -42,8 +42,8 @@ final class PublicPorts: Sendable {
 }
 
 extension LoopContext {
-  /// The port that others are told.
-  var announcedPort: UInt16 { publicPorts.port(for: listeningPort) }
+  /// The port that trackers are told: some refuse 0, which is what they would be told where nobody is awaited.
+  var announcedPort: UInt16 { listeningPort == 0 ? 1 : publicPorts.port(for: listeningPort) }
 }
 
 extension Session {

@@ -3,6 +3,7 @@ private import CSystem
 import EventLoop
 import PeerProtocol
 import PieceStorage
+import Proxy
 import Transfer
 
 /// What the torrents of one loop share: buffers, the HTTP client, the clockwork. Confined to its loop.
@@ -13,7 +14,14 @@ final class LoopContext: DeferredWork {
 
   let configuration: SessionConfiguration
   let disk: DiskPool
+  /// For web seeds, and for trackers over HTTP: the same unless their proxies differ.
   let http: HTTPClient
+  let trackerHTTP: HTTPClient
+  /// The ways to the proxies.
+  let routes: ProxyRoutes
+  /// Relays for datagrams of this loop, with their ports, and other ports of its own.
+  var relays: [RelayAssociation] = []
+  var ownPorts: [DatagramPort] = []
   let received: ReceiveBuffer
   let openFiles: OpenFiles
   /// Memory of pieces that are being gathered or written, for all torrents of the session.
@@ -90,19 +98,33 @@ final class LoopContext: DeferredWork {
     self.listeningPort = listeningPort
     gate = AnnounceGate(configuration.announces)
     alarms = AlarmWheel(now: loop.now)
-    var options = HTTPClientOptions()
-    options.source = configuration.source
-    options.certificates = configuration.certificates
-    options.binding = shared.binding
-    options.streamsTo = { [filter] address in !filter.blocks(address) }
-    http = HTTPClient(on: loop, options: options)
-    batches = BatchAnnouncer(peerID: peerID, http: http, gate: gate)
+    routes = shared.routes
+    http = Self.client(configuration, through: configuration.proxies.webSeeds, shared, on: loop)
+    trackerHTTP =
+      configuration.proxies.trackers == configuration.proxies.webSeeds
+      ? http : Self.client(configuration, through: configuration.proxies.trackers, shared, on: loop)
+    batches = BatchAnnouncer(peerID: peerID, http: trackerHTTP, gate: gate)
     received = ReceiveBuffer(capacity: Self.receiveSize)
     openFiles = OpenFiles(limit: configuration.openFiles)
     pieces = shared.pieces
     uploads = PieceBufferPool(limit: configuration.uploadBytes / max(1, configuration.loops))
     hashServer = HashServer(leafBytes: configuration.leafBytes / max(1, configuration.loops))
     limits = LoopLimits(configuration, shared: shared.limits, index: index, on: loop)
+  }
+
+  private static func client(
+    _ configuration: SessionConfiguration, through proxy: ProxyURL?, _ shared: SharedResources,
+    on loop: isolated Loop
+  ) -> HTTPClient {
+    var options = HTTPClientOptions()
+    options.certificates = configuration.certificates
+    options.proxy = proxy
+    options.source = proxy == nil ? configuration.source : nil
+    options.binding = shared.binding
+    // Behind a proxy the addresses of servers are not known here.
+    let filter = shared.filter
+    if proxy == nil { options.streamsTo = { address in !filter.blocks(address) } }
+    return HTTPClient(on: loop, options: options)
   }
 
   /// Whether an endpoint is one that we listen at, as far as that is known without asking the system.
@@ -245,6 +267,9 @@ final class LoopContext: DeferredWork {
     limits.close()
     batches.close(on: loop)
     http.close(on: loop)
+    trackerHTTP.close(on: loop)
+    for relay in relays { relay.close(on: loop) }
+    for port in ownPorts { port.close(on: loop) }
   }
 
   // MARK: Memory for uploads

@@ -87,7 +87,7 @@ private struct Scraper: Sendable {
     }
     let result = await withCheckedContinuation { (done: CheckedContinuation<ScrapeResult, Never>) in
       context.loop.post { loop in
-        context.value(on: loop).http.get(url, limits: HTTPLimits(timeout: 20), on: loop) { _, result in
+        context.value(on: loop).trackerHTTP.get(url, limits: HTTPLimits(timeout: 20), on: loop) { _, result in
           let reply = TrackerRefusal.read(result) { bytes throws(TrackerFault) in try ScrapeReply(bytes) }
           done.resume(returning: reply.mapError { ScrapeError(description: $0.reason) })
         }

@@ -42,8 +42,10 @@ public final class Session: Sendable {
   ///
   /// An address family that the machine does not have is passed over as long as one address works.
   /// - Throws: `SessionError.Code.cannotListen` when none does.
-  public init(_ configuration: SessionConfiguration) async throws(SessionError) {
+  public init(_ given: SessionConfiguration) async throws(SessionError) {
+    let configuration = given.sealed
     self.configuration = configuration
+    let routes = try await ProxyRoutes(configuration.proxies, configuration.interface.map { SocketBinding($0) })
     let peerID = PeerID.random(prefix: configuration.peerIDPrefix)
     let binding = configuration.interface.map { SocketBinding($0) }
     if let binding, !binding.isUp {
@@ -52,7 +54,7 @@ public final class Session: Sendable {
     let sockets = try ListeningSockets.bind(configuration.listen, through: binding)
     listening = sockets.map(\.bound)
     let count = max(1, configuration.loops)
-    let shared = SharedResources(configuration, binding: binding, loops: count)
+    let shared = SharedResources(configuration, routes: routes, binding: binding, loops: count)
     self.shared = shared
     let port = listening.first?.port ?? 0
     var loops: [Confined<LoopContext>] = []
@@ -80,8 +82,12 @@ public final class Session: Sendable {
       }
     }
     let (listeners, context) = (listeners, loops[0])
-    ports = await first.perform { loop in
-      zip(sockets, listeners).map { pair, listener in
+    var ports = await first.perform { loop in
+      zip(sockets, listeners).compactMap { pair, listener -> Confined<DatagramPort>? in
+        guard routes.peers == nil else {
+          TCP.close(pair.datagrams)
+          return nil
+        }
         let port = DatagramPort(
           UDPSocket(pair.datagrams, bound: pair.bound, datagramSize: UTPPort.largestDatagram),
           filter: shared.filter)
@@ -95,9 +101,16 @@ public final class Session: Sendable {
         return Confined(port, on: loop)
       }
     }
-    if configuration.usesUTP { await Self.shareUTP(ports, among: loops) }
+    if let route = routes.peers {
+      ports = await Self.relayedPorts(route, loops, usesUTP: configuration.usesUTP)
+    } else if configuration.usesUTP {
+      await Self.shareUTP(ports, among: loops)
+    }
+    self.ports = ports
     dht = await Self.joinDHT(configuration.dht, ports: ports, context: loops[0])
-    udpTrackers = await Self.makeTrackerClient(ports, context: loops[0])
+    let trackerPorts = await Self.trackerPorts(routes, peers: ports, context: loops[0])
+    udpTrackers = await Self.makeTrackerClient(
+      trackerPorts, isAwaited: routes.peers == nil && routes.trackers == nil, context: loops[0])
     let (link, trackers, bound) = (dht.map { DHTLink(service: $0.service) }, udpTrackers, listening)
     for context in loops {
       await context.loop.perform { loop in
@@ -115,7 +128,7 @@ public final class Session: Sendable {
       }
     }
     networkGuard = await Self.guardNetwork(
-      configuration, sockets.map(\.wanted), listeners: listeners, ports: ports, neighbours: neighbours,
+      configuration, routes.peers == nil ? sockets.map(\.wanted) : [], listeners: listeners, ports: ports, neighbours: neighbours,
       loops: loops, registry: registry, binding: shared.binding)
     let mapper = startPortMapper()
     life.withLock { $0.mapper = mapper }
@@ -157,14 +170,14 @@ public final class Session: Sendable {
 
   /// A client of UDP trackers at the session's UDP ports.
   private static func makeTrackerClient(
-    _ ports: [Confined<DatagramPort>], context: Confined<LoopContext>
+    _ ports: [Confined<DatagramPort>], isAwaited: Bool, context: Confined<LoopContext>
   ) async -> UDPTrackerLink? {
     guard !ports.isEmpty else { return nil }
     return await context.loop.perform { loop in
       let context = context.value(on: loop)
-      let names = TrackerNames(fixed: context.configuration.trackerAddresses, binding: context.binding)
       let service = UDPTrackerService(
-        ports.map { $0.value(on: loop) }, names: names, publicPorts: context.publicPorts)
+        ports.map { $0.value(on: loop) }, isAwaited: isAwaited, publicPorts: context.publicPorts,
+        fixed: context.configuration.trackerAddresses, binding: context.binding)
       service.start(on: loop)
       return UDPTrackerLink(service: Confined(service, on: loop))
     }
@@ -217,7 +230,9 @@ public final class Session: Sendable {
         publicPorts: shared.publicPorts, externals: shared.externals, binding: shared.binding,
         disk: shared.disk, file: file, state: state, on: loop)
       service.start(on: loop)
-      return DHTHandle(service: Confined(service, on: loop))
+      let confined = Confined(service, on: loop)
+      for relay in shared.relays { relay.cameUp = { loop in confined.value(on: loop).relayCameUp(on: loop) } }
+      return DHTHandle(service: confined)
     }
   }
 
@@ -264,6 +279,14 @@ public final class Session: Sendable {
 
   var disk: DiskPool { shared.disk }
 
+  /// What is wrong with a proxy, in one line for people; `nil` if nothing is known to be. That of peers is looked at
+  /// first. Trackers over HTTP and web seeds tell of theirs themselves.
+  public var proxyMessage: String? {
+    for route in [shared.routes.peers, shared.routes.trackers] {
+      if let route, let trouble = route.trouble { return "\(route.proxy): \(trouble)" }
+    }
+    return nil
+  }
   var filter: AddressFilter { shared.filter }
 
   var publicPorts: PublicPorts { shared.publicPorts }

@@ -53,6 +53,8 @@ public struct SessionConfiguration: Sendable {
   public var encryption = EncryptionPolicy.allow
   /// How peers on the local network are limited.
   public var localPeers = LocalPeers.limited
+  /// Which proxies are used, and for what.
+  public var proxies = ProxyConfiguration()
   /// The name of the interface, or the address, that everything is to go through: peers, trackers, web seeds, the
   /// DHT. While it is gone, nothing leaves by another way. `nil` leaves it to the system. Names of hosts are looked
   /// up by the system's resolver, but not while the interface is gone.

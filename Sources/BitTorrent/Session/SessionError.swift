@@ -2,7 +2,7 @@
 public struct SessionError: Error, Sendable, CustomStringConvertible {
   /// What kind of failure it is; more kinds may come.
   public struct Code: Hashable, Sendable {
-    private enum Kind { case cannotListen, storage, duplicate, stopped }
+    private enum Kind { case cannotListen, storage, duplicate, stopped, proxy }
     private let kind: Kind
     /// The address is taken or not allowed.
     public static let cannotListen = Code(kind: .cannotListen)
@@ -10,6 +10,8 @@ public struct SessionError: Error, Sendable, CustomStringConvertible {
     public static let storage = Code(kind: .storage)
     /// The torrent is in the session already.
     public static let duplicate = Code(kind: .duplicate)
+    /// A proxy cannot be found.
+    public static let proxy = Code(kind: .proxy)
     /// The session has been stopped.
     public static let stopped = Code(kind: .stopped)
   }

@@ -7,6 +7,8 @@ final class SharedResources: Sendable {
   let connections: ConnectionPermits
   /// Memory of pieces that are being gathered or written.
   let pieces: PieceBufferPool
+  /// The ways to the proxies.
+  let routes: ProxyRoutes
   /// The blocklist.
   let filter: AddressFilter
   /// Where others see us.
@@ -18,7 +20,10 @@ final class SharedResources: Sendable {
   /// `nil` if there is one loop only.
   let limits: SharedLimits?
 
-  init(_ configuration: SessionConfiguration, binding: SocketBinding?, loops: Int) {
+  init(
+    _ configuration: SessionConfiguration, routes: ProxyRoutes, binding: SocketBinding?, loops: Int
+  ) {
+    self.routes = routes
     disk = DiskPool(threads: configuration.diskThreads)
     connections = ConnectionPermits(limit: configuration.connections)
     self.binding = binding

@@ -18,13 +18,15 @@ final class PeerStream {
     case web
     /// A connection over uTP, on the loop of its port.
     case utp(Confined<UTPStream>)
-    /// Both on their way to the same peer: the first that gets there stays.
-    case race(tcp: Int32, utp: Confined<UTPStream>)
+    /// Both on their way to the same peer: the first that gets there stays. TCP alone if it goes through a proxy,
+    /// with which something is said first.
+    case race(tcp: TCPAttempt, utp: Confined<UTPStream>?)
 
     /// Our own end, as the system has it; `nil` where it has none of its own.
     var local: Endpoint? {
       switch self {
-      case .tcp(let descriptor), .race(let descriptor, _): TCP.local(descriptor)
+      case .tcp(let descriptor): TCP.local(descriptor)
+      case .race(let attempt, _): attempt.isProxied ? nil : TCP.local(attempt.descriptor)
       case .web, .utp: nil
       }
     }
@@ -47,6 +49,7 @@ final class PeerStream {
   private var race: ConnectRace?
   /// Neither way led to the peer.
   private var isLost = false
+  private var isAgainstUTP = false
   /// TCP was there before uTP, or instead of it.
   private(set) var hasBeatenUTP = false
   /// What comes in is decrypted with it. What goes out is encrypted by `SendQueue`, once.
@@ -71,8 +74,9 @@ final class PeerStream {
       utp = stream.value(on: loop)
       utp?.start(handler, for: events)
       return true
-    case .race(let descriptor, let stream):
-      let race = ConnectRace(tcp: descriptor, utp: stream.value(on: loop))
+    case .race(let attempt, let stream):
+      let race = ConnectRace(tcp: attempt, utp: stream?.value(on: loop))
+      isAgainstUTP = stream != nil
       let isRunning = race.start(for: self, handler, on: loop)
       if isRunning { self.race = race }
       return isRunning
@@ -87,7 +91,7 @@ final class PeerStream {
       return handler.ready(.writable, on: loop)
     }
     carrier = winner
-    if case .tcp = winner { hasBeatenUTP = true }
+    if case .tcp = winner { hasBeatenUTP = isAgainstUTP }
     guard start(handler, for: [], on: loop) else {
       isLost = true
       Self.close(winner)
@@ -196,9 +200,9 @@ final class PeerStream {
     case .tcp(let descriptor): TCP.close(descriptor)
     case .web: break
     case .utp(let stream): stream.loop.post { loop in stream.value(on: loop).close() }
-    case .race(let descriptor, let stream):
-      TCP.close(descriptor)
-      close(.utp(stream))
+    case .race(let attempt, let stream):
+      TCP.close(attempt.descriptor)
+      if let stream { close(.utp(stream)) }
     }
   }
 }

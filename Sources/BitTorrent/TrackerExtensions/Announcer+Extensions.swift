@@ -48,7 +48,7 @@ extension Announcer {
     let target = query.map { $0.url(on: request.url(on: url)) } ?? request.url(on: url)
     let waiting = Confined(BatchAnnouncer.Waiting(then), on: loop)
     return .alone(
-      context.http.get(target, limits: limits, on: loop) { loop, result in
+      context.trackerHTTP.get(target, limits: limits, on: loop) { loop, result in
         let reply = TrackerRefusal.read(result) { bytes throws(TrackerFault) in try AnnounceReply(bytes) }
         waiting.value(on: loop).take(reply, on: loop)
       })

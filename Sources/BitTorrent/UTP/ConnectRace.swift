@@ -1,14 +1,15 @@
 import EventLoop
 
 /// Two ways to the same peer, tried at once: the first that leads there stays, the other is closed before a word
-/// is said on it, so that the peer never meets us twice. When uTP is first, TCP has a moment to catch up.
+/// is said on it, so that the peer never meets us twice. When uTP is first, TCP has a moment to catch up. Where TCP
+/// goes through a proxy, it is there when the proxy has led it there, perhaps without uTP beside it.
 final class ConnectRace: ReadinessHandler {
   /// What TCP is given in any case, seconds, and in parts of the round trip.
   private static let grace = 0.01
   private static let graceOfRoundTrip = 0.5
 
-  private let descriptor: Int32
-  private let stream: UTPStream
+  private var attempt: TCPAttempt
+  private let stream: UTPStream?
   private var watcher: SocketWatcher?
   private var timer: LoopTimer?
   private weak var owner: PeerStream?
@@ -16,35 +17,38 @@ final class ConnectRace: ReadinessHandler {
   private var tcpFailed = false
   private var utpFailed = false
 
-  init(tcp descriptor: Int32, utp stream: UTPStream) {
-    self.descriptor = descriptor
+  init(tcp attempt: TCPAttempt, utp stream: UTPStream?) {
+    self.attempt = attempt
     self.stream = stream
+    utpFailed = stream == nil
   }
 
   /// Starts; `owner` gets the winner, or `nil` if neither way leads there. False if the system refuses.
   func start(for owner: PeerStream, _ handler: any ReadinessHandler, on loop: isolated Loop) -> Bool {
-    watcher = loop.watcher(descriptor, self)
+    watcher = loop.watcher(attempt.descriptor, self)
     guard let watcher else { return false }
     self.owner = owner
     self.handler = handler
     watcher.watch(for: .writable)
-    stream.start(Runner(self), for: .writable)
+    stream?.start(Runner(self), for: .writable)
     return true
   }
 
   /// TCP has connected, or failed.
   func ready(_ events: Readiness, on loop: isolated Loop) {
-    if TCP.connectError(descriptor) == 0 {
-      end(.tcp(descriptor), on: loop)
-    } else {
+    switch attempt.goOn() {
+    case .waiting(let events): watcher?.watch(for: events)
+    case .connected: end(.tcp(attempt.descriptor), on: loop)
+    case .failed:
       tcpFailed = true
       watcher?.watch(for: [])
       if utpFailed { end(nil, on: loop) }
-      if stream.isConnected { end(.utp(Confined(stream, on: loop)), on: loop) }
+      if let stream, stream.isConnected { end(.utp(Confined(stream, on: loop)), on: loop) }
     }
   }
 
   fileprivate func utpReady(on loop: isolated Loop) {
+    guard let stream else { return }
     guard stream.isConnected else {
       utpFailed = true
       stream.watch(for: [])
@@ -56,7 +60,7 @@ final class ConnectRace: ReadinessHandler {
     let me = Confined(self, on: loop)
     let timer = loop.timer { loop in
       let race = me.value(on: loop)
-      race.end(.utp(Confined(race.stream, on: loop)), on: loop)
+      if let stream = race.stream { race.end(.utp(Confined(stream, on: loop)), on: loop) }
     }
     timer.set(after: Self.grace + stream.roundTrip * Self.graceOfRoundTrip)
     self.timer = timer
@@ -65,8 +69,8 @@ final class ConnectRace: ReadinessHandler {
   private func end(_ winner: PeerStream.Carrier?, on loop: isolated Loop) {
     guard let handler else { return }
     stop()
-    if case .tcp? = winner { stream.close() } else { TCP.close(descriptor) }
-    if winner == nil { stream.close() }
+    if case .tcp? = winner { stream?.close() } else { TCP.close(attempt.descriptor) }
+    if winner == nil { stream?.close() }
     owner?.ended(race: winner, handler, on: loop)
   }
 
@@ -76,15 +80,15 @@ final class ConnectRace: ReadinessHandler {
     watcher = nil
     timer?.close()
     timer = nil
-    stream.pause()
+    stream?.pause()
   }
 
   /// Calls it off.
   func close() {
     guard handler != nil else { return }
     stop()
-    TCP.close(descriptor)
-    stream.close()
+    TCP.close(attempt.descriptor)
+    stream?.close()
   }
 }
 

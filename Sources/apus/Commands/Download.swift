@@ -81,8 +81,9 @@ struct Download: RunnableCommand {
 
   func run(_ scene: Scene) async throws(Failure) -> ExitStatus {
     var torrents: [(source: LoadedSource, options: AddOptions)] = []
+    let proxy = try network.proxies.configuration().webSeeds
     for source in sources {
-      let loaded = try await LoadedSource(source, through: network.interface)
+      let loaded = try await LoadedSource(source, through: network.interface, proxy)
       var options = AddOptions(directory: directory)
       options.peers = network.peers
       options.isSequential = sequential

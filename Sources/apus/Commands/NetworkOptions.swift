@@ -3,6 +3,7 @@ import ArgumentParsing
 import BitTorrent
 import Blocklist
 import Encryption
+import Proxy
 
 /// How a session finds and reaches peers: the options that `download`, `seed` and `magnet` share. One table is the
 /// source of parsing, help and documentation.
@@ -49,7 +50,7 @@ struct NetworkOptions: Sendable {
         \.mapsPorts, "--no-port-mapping", sets: false,
         help: "Do not ask the router (NAT-PMP, UPnP) to let peers in."),
       .flag(\.noLocalDiscovery, "--no-lsd", help: "Seek no peers on the local network."),
-    ] + Parameter.group(\.dht, DHTEntry.parameters)
+    ] + Parameter.group(\.dht, DHTEntry.parameters) + Parameter.group(\.proxies, ProxyOptions.parameters)
   var listen: [Endpoint] = []
   var interface: String?
   var peers: [Endpoint] = []
@@ -59,6 +60,7 @@ struct NetworkOptions: Sendable {
   var usesWebSeeds = true
   var usesDHT = true
   var dht = DHTEntry()
+  var proxies = ProxyOptions()
   var noPeerExchange = false
   var noHolePunching = false
   var noLocalDiscovery = false
@@ -77,6 +79,14 @@ struct NetworkOptions: Sendable {
   func validate() throws(UsageProblem) {
     if noTCP, noUTP { throw UsageProblem("--no-tcp and --no-utp: no way to any peer is left") }
     try dht.validate()
+    try proxies.validate()
+    if noTCP, proxies.kindForPeers == .http {
+      throw UsageProblem("--no-tcp: an HTTP proxy leads to peers over TCP only")
+    }
+    if !listen.isEmpty, proxies.kindForPeers != nil, !proxies.listens {
+      throw UsageProblem(
+        "--listen: with a proxy for peers nobody is awaited; if that is meant, add --proxy-listen")
+    }
     for (option, rate) in [("--limit-down", limitDown), ("--limit-up", limitUp)] {
       if let rate, rate.bytes < Self.lowestRate { throw UsageProblem("\(option): the lowest rate is 1K") }
     }
@@ -85,7 +95,8 @@ struct NetworkOptions: Sendable {
   /// Starts a session at the addresses given; without any, at all addresses of the machine and the first
   /// usual port that is free, or else any.
   func session(_ console: Console) async throws(Failure) -> Session {
-    let feed = BlocklistFeed(sources: blocklists, interface: interface)
+    let throughProxy = try proxies.configuration().webSeeds
+    let feed = BlocklistFeed(sources: blocklists, interface: interface, proxy: throughProxy)
     let blocked = try await feed.load()
     for note in blocked.notes { console.note(note) }
     let session = try await session(blocking: blocked.list)
@@ -103,6 +114,7 @@ struct NetworkOptions: Sendable {
     configuration.encryption = encryption
     configuration.webSeeds.isEnabled = usesWebSeeds
     configuration.dht = dht.configuration(listen: listen, isEnabled: usesDHT)
+    configuration.proxies = try proxies.configuration()
     configuration.peerExchange = !noPeerExchange
     configuration.holePunching = !noHolePunching
     configuration.localDiscovery = !noLocalDiscovery

@@ -89,6 +89,10 @@ enum SwarmEvent {
     .object(head("web_seed", status) + [member("message", .string(message))])
   }
 
+  static func proxy(_ message: String) -> JSONValue {
+    ["event": "proxy", "message": .string(message)]
+  }
+
   /// The word for what a torrent is doing.
   static func state(_ status: TorrentStatus) -> String {
     switch status.state {

@@ -1,13 +1,16 @@
 import EventLoop
 import Metainfo
+import Proxy
 import Synchronization
 import Transfer
 
 /// Torrent files from the web.
 enum TorrentFetch {
   /// Fetches and checks the torrent file at a URL.
-  static func load(_ url: String, through interface: String? = nil) async throws(Failure) -> Metainfo {
-    switch await get(url, limit: TorrentSource.limit, through: interface) {
+  static func load(
+    _ url: String, through interface: String? = nil, _ proxy: ProxyURL? = nil
+  ) async throws(Failure) -> Metainfo {
+    switch await get(url, limit: TorrentSource.limit, through: interface, proxy) {
     case .failure(let error): throw Failure("cannot fetch '\(url)': \(error)")
     case .success(let reply):
       guard reply.isSuccess else {
@@ -18,9 +21,10 @@ enum TorrentFetch {
     }
   }
 
-  /// Gets at most so many bytes, through an interface if that matters.
-  static func get(_ url: String, limit: Int, through interface: String?) async -> Result<HTTPReply, HTTPError>
-  {
+  /// Gets at most so many bytes, through an interface and a proxy if that matters.
+  static func get(
+    _ url: String, limit: Int, through interface: String?, _ proxy: ProxyURL? = nil
+  ) async -> Result<HTTPReply, HTTPError> {
     let loop = Loop(name: "fetch")
     defer {
       loop.stop()
@@ -28,6 +32,7 @@ enum TorrentFetch {
     }
     let client = await loop.perform { loop in
       var options = HTTPClientOptions()
+      options.proxy = proxy
       options.binding = interface.map { SocketBinding($0) }
       return Confined(HTTPClient(on: loop, options: options), on: loop)
     }

@@ -3,6 +3,7 @@ import Blocklist
 import Bytes
 import CSystem
 import Glibc
+import Proxy
 import Transfer
 
 /// Blocklists from files and from the web, read again when they change.
@@ -20,6 +21,8 @@ struct BlocklistFeed: Sendable {
   let sources: [String]
   /// The interface that lists are fetched through, if that matters.
   var interface: String?
+  /// The proxy that lists are fetched through: that of web seeds.
+  var proxy: ProxyURL?
 
   /// What was read, and what to tell about it.
   struct Outcome: Sendable {
@@ -65,7 +68,7 @@ struct BlocklistFeed: Sendable {
   }
 
   private func fetch(_ url: String) async throws(Failure) -> [UInt8] {
-    switch await TorrentFetch.get(url, limit: Self.webLimit, through: interface) {
+    switch await TorrentFetch.get(url, limit: Self.webLimit, through: interface, proxy) {
     case .failure(let error): throw Failure("cannot fetch the blocklist '\(url)': \(error)")
     case .success(let reply):
       guard reply.isSuccess else {

@@ -1,16 +1,19 @@
 import Digest
 import Metainfo
+import Proxy
 
 /// A torrent, or the link to one, as read from the command line.
 enum LoadedSource: Sendable {
   case torrent(Metainfo)
   case magnet(Magnet)
 
-  /// Reads and checks what `text` names.
-  init(_ text: String, through interface: String? = nil) async throws(Failure) {
+  /// Reads and checks what `text` names; over the network only through the proxy, if there is one.
+  init(
+    _ text: String, through interface: String? = nil, _ proxy: ProxyURL? = nil
+  ) async throws(Failure) {
     switch TorrentSource(text) {
     case .file(let path): self = .torrent(try TorrentSource.load(path))
-    case .url(let url): self = .torrent(try await TorrentFetch.load(url, through: interface))
+    case .url(let url): self = .torrent(try await TorrentFetch.load(url, through: interface, proxy))
     case .magnet(let link): self = .magnet(try Magnet.parsed(link))
     }
   }
