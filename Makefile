@@ -15,7 +15,7 @@ SOURCES := Package.swift $(wildcard Sources Tests Fuzz/Package.swift Fuzz/Source
 	Simulation/Sources/simulate-dht/SimulateDHT.swift)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint format fuzz bench bench-micro bench-many tsan netlab simulate crash-test install uninstall \
+.PHONY: help setup build demo test lint format fuzz abuse bench bench-tracker bench-micro bench-many tsan netlab simulate crash-test install uninstall \
 	clean
 
 help: ## print this
@@ -54,6 +54,14 @@ tsan: setup ## run the engine's tests under ThreadSanitizer, built apart; ONLY=t
 
 netlab: build ## run a swarm of real programs over shaped links (root); ONLY=text
 	@scripts/netlab --only "$(ONLY)"
+
+abuse: build ## run the abuse tests of the tracker with full counts, and flood it for a minute
+	@APUS_ABUSE=full scripts/test --filter Abuse
+	@scripts/bench-tracker --flood --seconds 60
+
+bench-tracker: build ## measure the tracker beside opentracker, then while a million torrents expire
+	@scripts/bench-tracker
+	@scripts/bench-tracker --expiry
 
 bench-micro: setup ## measure single parts: times, allocations, retains, instructions; ONLY=text
 	@scripts/bench-micro --only "$(ONLY)"

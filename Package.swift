@@ -39,6 +39,7 @@ let package = Package(
   name: "apus",
   products: [
     .library(name: "BitTorrent", targets: ["BitTorrent"]),
+    .library(name: "Blocklist", targets: ["Blocklist"]),
     .library(name: "Metainfo", targets: ["Metainfo"]),
     .library(name: "Bencode", targets: ["Bencode"]),
     .library(name: "Configuration", targets: ["Configuration"]),
@@ -57,8 +58,10 @@ let package = Package(
     library("COpenSSL", pkgConfig: "libcrypto", debian: "libssl-dev", brew: "openssl@3"),
     library("CLibuv", pkgConfig: "libuv", debian: "libuv1-dev", brew: "libuv"),
     library("CMicrohttpd", pkgConfig: "libmicrohttpd", debian: "libmicrohttpd-dev", brew: "libmicrohttpd"),
-    library("CZlib", pkgConfig: "zlib", debian: "zlib1g-dev", brew: "zlib"),
     library("CCurl", pkgConfig: "libcurl", debian: "libcurl4-openssl-dev", brew: "curl"),
+    library("CZlib", pkgConfig: "zlib", debian: "zlib1g-dev", brew: "zlib"),
+    library("CMiniupnpc", pkgConfig: "miniupnpc", debian: "libminiupnpc-dev", brew: "miniupnpc"),
+    .systemLibrary(name: "CNATPMP", providers: [.apt(["libnatpmp-dev"]), .brew(["libnatpmp"])]),
     .target(name: "CSystem"),
     .target(name: "CLanes", dependencies: ["COpenSSL"]),
 
@@ -79,6 +82,7 @@ let package = Package(
     room("Encryption", ["Bytes", "Digest"]),
     room("TrackerProtocol", ["Bytes", "Digest", "Bencode", "Addresses"]),
     room("UTP", ["Bytes", "Addresses"]),
+    room("Blocklist", ["Bytes", "Addresses", "CZlib"]),
     room("HTTPParsing", ["Bytes", "Addresses"]),
     room("MainlineDHT", ["Bytes", "Digest", "Bencode", "Addresses"]),
 
@@ -86,6 +90,7 @@ let package = Package(
     room("EventLoop", ["CLibuv", "CSystem", "Addresses", "Bytes", "Threads"]),
     room("HTTPServer", ["CMicrohttpd", "CZlib", "Addresses", "Bytes", "Threads"]),
     room("Transfer", ["CCurl", "EventLoop", "Addresses", "Bytes"]),
+    room("PortMapping", ["Addresses", "Threads", "CMiniupnpc", "CNATPMP"]),
     room("PieceStorage", ["Bytes", "Digest", "Bencode", "Metainfo", "EventLoop", "CSystem", "Threads"]),
 
     // The houses.
@@ -96,6 +101,7 @@ let package = Package(
         "EventLoop", "UTP",
         "Transfer", "PieceStorage", "CSystem", "Addresses", "Threads",
         "MainlineDHT",
+        "Blocklist", "PortMapping",
       ]),
     room(
       "TrackerServer",
@@ -116,6 +122,7 @@ let package = Package(
         "Digest",
         "Bencode", "EventLoop", "Transfer", "TrackerProtocol", "CSystem", "Addresses", "JSON", "Threads",
         "MainlineDHT",
+        "Blocklist", "PortMapping",
       ],
       swiftSettings: strict),
 
@@ -139,6 +146,8 @@ let package = Package(
     tests("UTPTests", ["Addresses", "Bytes", "UTP"]),
     tests("HTTPParsingTests", ["Addresses", "Bytes", "HTTPParsing"]),
     tests("MainlineDHTTests", ["Addresses", "MainlineDHT", "Bencode", "Bytes", "Digest"]),
+    tests("BlocklistTests", ["Addresses", "Blocklist", "Bytes", "CZlib"]),
+    tests("PortMappingTests", ["Addresses", "PortMapping", "TestSupport"]),
     tests("EventLoopTests", ["Addresses", "EventLoop"]),
     tests("TransferTests", ["Addresses", "Transfer", "EventLoop", "HTTPServer", "Threads"]),
     tests(
@@ -157,6 +166,7 @@ let package = Package(
         "PieceStorage",
         "Metainfo", "Bencode", "Bytes", "Digest",
         "EventLoop", "MainlineDHT", "HTTPServer", "TestSupport",
+        "Blocklist", "PortMapping",
       ]),
     tests(
       "CommandLineTests",

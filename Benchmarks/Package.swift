@@ -26,7 +26,7 @@ let package = Package(
     .executableTarget(
       name: "Benchmarks",
       dependencies: ["CCounters"]
-        + ["Bencode", "BitTorrent", "Metainfo", "PeerProtocol", "TrackerServer", "UTP"].map {
+        + ["Bencode", "BitTorrent", "Blocklist", "Metainfo", "PeerProtocol", "TrackerServer", "UTP"].map {
           .product(name: $0, package: "apus")
         },
       swiftSettings: [

@@ -6,6 +6,7 @@ import PackageDescription
 
 let targets = [
   "FuzzBencode",
+  "FuzzBlocklist",
   "FuzzConfiguration",
   "FuzzContentRange",
   "FuzzDHTMessage",
@@ -23,12 +24,14 @@ let targets = [
   "FuzzTrackerQuery",
   "FuzzTrackerReply",
   "FuzzTrackerSnapshot",
+  "FuzzUDPServer",
   "FuzzUDPTracker",
   "FuzzUTP",
 ]
 
 let rooms: [Target.Dependency] = [
   "Bencode",
+  "Blocklist",
   "Configuration",
   "Encryption",
   "HTTPParsing",

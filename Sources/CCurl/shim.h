@@ -70,3 +70,18 @@ static inline CURL *apus_curl_multi_finished(CURLM *multi, CURLcode *outcome) {
   }
   return NULL;
 }
+
+typedef curl_socket_t (*apus_curl_opener)(void *context, curlsocktype purpose, struct curl_sockaddr *address);
+
+static inline CURLcode apus_curl_set_opener(CURL *easy, apus_curl_opener value, void *context) {
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, context);
+  return curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, value);
+}
+
+/// Where a connection is to lead: a pointer to the 4 or 16 bytes of the address and their number, or null.
+static inline const unsigned char *apus_curl_address(const struct curl_sockaddr *address, int *count) {
+  const unsigned char *bytes = (const unsigned char *)&address->addr;
+  *count = address->family == AF_INET ? 4 : 16;
+  if (address->family == AF_INET) return bytes + 4;
+  return address->family == AF_INET6 ? bytes + 8 : NULL;
+}

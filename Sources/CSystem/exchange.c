@@ -47,8 +47,6 @@ struct apus_exchange *apus_exchange_new(int has_local) {
     apus_exchange_free(exchange);
     return NULL;
   }
-  memset(exchange->requests, 0, size);
-  memset(exchange->answers, 0, size);
   headers->has_local = has_local;
   for (int i = 0; i < APUS_EXCHANGE; i++) {
     headers->in_vectors[i].iov_base = exchange->requests + (size_t)i * APUS_EXCHANGE_PLACE;

@@ -5,6 +5,10 @@
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
+#ifdef __linux__
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#endif
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <pthread.h>
@@ -336,6 +340,37 @@ void apus_trim_heap(void) {
 #endif
 }
 
+int apus_bind_device(int fd, const char *device) {
+#ifdef __linux__
+  return setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, (socklen_t)strlen(device));
+#else
+  (void)fd;
+  (void)device;
+  errno = EPERM;
+  return -1;
+#endif
+}
+
+int apus_watch_interfaces(void) {
+#ifdef __linux__
+  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_ROUTE);
+  if (fd < 0) return -1;
+  struct sockaddr_nl address;
+  memset(&address, 0, sizeof address);
+  address.nl_family = AF_NETLINK;
+  address.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR;
+  if (bind(fd, (struct sockaddr *)&address, sizeof address) == 0) return fd;
+  close(fd);
+#endif
+  return -1;
+}
+
+void apus_drain(int fd) {
+  char bytes[4096];
+  while (recv(fd, bytes, sizeof bytes, MSG_DONTWAIT) > 0) {
+  }
+}
+
 void *apus_map(size_t size) {
   void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (base == MAP_FAILED) return NULL;
@@ -418,12 +453,12 @@ int apus_is_own_user(int fd) {
   struct ucred other;
   socklen_t length = sizeof other;
   if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &other, &length) < 0) return 0;
-  return other.uid == geteuid() || other.uid == 0;
+  return other.uid == geteuid() || other.uid == 0 || geteuid() == 0;
 #else
   uid_t user;
   gid_t group;
   if (getpeereid(fd, &user, &group) < 0) return 0;
-  return user == geteuid() || user == 0;
+  return user == geteuid() || user == 0 || geteuid() == 0;
 #endif
 }
 
@@ -515,3 +550,5 @@ int apus_socket_type(int fd, int *listens) {
 int apus_duplicate(int fd) { return fcntl(fd, F_DUPFD_CLOEXEC, 0); }
 
 int apus_set_close_on_exec(int fd) { return fcntl(fd, F_SETFD, FD_CLOEXEC); }
+
+int apus_set_non_blocking(int fd) { return fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK); }

@@ -5,9 +5,12 @@ internal import Glibc
 /// Datagram sockets for multicast groups, as descriptors. Whoever gets one closes it.
 public enum Multicast {
   /// A socket for what is sent to a group, beside those of other programs; it hears nothing before `join`.
-  public static func receiver(of group: Endpoint) throws(SocketError) -> Int32 {
+  public static func receiver(
+    of group: Endpoint, through binding: SocketBinding? = nil
+  ) throws(SocketError) -> Int32 {
     let operation = "listen to \(group)"
     let descriptor = try open(group.address, operation)
+    _ = try TCP.tie(descriptor, group.address, through: binding, source: nil)
     _ = apus_set_option(descriptor, SOL_SOCKET, SO_REUSEADDR, 1)
     let result = unsafe group.withSocketAddress { address, length in unsafe bind(descriptor, address, length)
     }
@@ -25,9 +28,12 @@ public enum Multicast {
   }
 
   /// A socket that sends to groups from an interface's address, over at most `hops` routers.
-  public static func sender(from interface: NetworkInterface, hops: Int32) throws(SocketError) -> Int32 {
+  public static func sender(
+    from interface: NetworkInterface, hops: Int32, through binding: SocketBinding? = nil
+  ) throws(SocketError) -> Int32 {
     let operation = "send to the neighbours of \(interface.address)"
     let descriptor = try open(interface.address, operation)
+    _ = try TCP.tie(descriptor, interface.address, through: binding, source: interface.address)
     let result = unsafe Endpoint(interface.address, port: 0).withSocketAddress { address, length in
       guard unsafe bind(descriptor, address, length) == 0 else { return Int32(-1) }
       return unsafe apus_send_through(descriptor, address, interface.index, hops)

@@ -7,9 +7,9 @@ public struct SocketError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The C library's error number.
   public let code: Int32
 
-  init(_ operation: String) {
+  init(_ operation: String, code: Int32 = errno) {
     self.operation = operation
-    code = errno
+    self.code = code
   }
 
   /// `cannot listen on 0.0.0.0:80: Permission denied`.

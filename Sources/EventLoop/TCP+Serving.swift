@@ -86,6 +86,21 @@ extension TCP {
     _ = apus_set_option(descriptor, SOL_SOCKET, SO_RCVLOWAT, Int32(clamping: count))
   }
 
+  /// The other end of a connection.
+  public static func remote(_ descriptor: Int32) -> Endpoint? {
+    var storage = sockaddr_storage()
+    var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+    let result = unsafe withUnsafeMutablePointer(to: &storage) { pointer in
+      unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+        unsafe getpeername(descriptor, address, &length)
+      }
+    }
+    return result == 0 ? Endpoint(storage) : nil
+  }
+
+  /// Has calls on a descriptor that came from elsewhere return at once.
+  public static func setNonBlocking(_ descriptor: Int32) { _ = apus_set_non_blocking(descriptor) }
+
   /// Says that nothing more will be sent.
   public static func finish(_ descriptor: Int32) { shutdown(descriptor, Int32(SHUT_WR)) }
 }

@@ -5,10 +5,14 @@ internal import Glibc
 /// Non-blocking TCP sockets as descriptors, for `SocketWatcher`. Whoever gets one closes it.
 public enum TCP {
   /// Listens on `endpoint`; port 0 takes a free one. Returns the descriptor and what it is bound to.
-  public static func listen(on endpoint: Endpoint, backlog: Int32 = 512) throws(SocketError) -> (
-    descriptor: Int32, bound: Endpoint
-  ) {
-    let descriptor = try open(endpoint, for: "listen on \(endpoint)")
+  /// With a binding, only what comes through its interface is heard.
+  public static func listen(
+    on endpoint: Endpoint, through binding: SocketBinding? = nil, backlog: Int32 = 512
+  ) throws(SocketError) -> (descriptor: Int32, bound: Endpoint) {
+    var (descriptor, endpoint) = (try open(endpoint, for: "listen on \(endpoint)"), endpoint)
+    if let source = try tie(descriptor, endpoint.address, through: binding, source: endpoint.address) {
+      endpoint.address = source
+    }
     _ = apus_set_option(descriptor, SOL_SOCKET, SO_REUSEADDR, 1)
     if !endpoint.address.isV4 { _ = apus_set_option(descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1) }
     let bound = unsafe endpoint.withSocketAddress { address, length in
@@ -22,11 +26,12 @@ public enum TCP {
 
   /// Starts to connect; the descriptor becomes writable when that has ended, see `connectError`.
   /// `source` is the local address to use (its port may be 0).
-  public static func connect(to endpoint: Endpoint, from source: IPAddress? = nil) throws(SocketError)
-    -> Int32
-  {
+  public static func connect(
+    to endpoint: Endpoint, from source: IPAddress? = nil, through binding: SocketBinding? = nil
+  ) throws(SocketError) -> Int32 {
     let descriptor = try open(endpoint, for: "connect to \(endpoint)")
-    if let source, source.isV4 == endpoint.address.isV4, !source.isUnspecified {
+    let tied = try tie(descriptor, endpoint.address, through: binding, source: source)
+    if let source = tied ?? source, source.isV4 == endpoint.address.isV4, !source.isUnspecified {
       let bound = unsafe Endpoint(source, port: 0).withSocketAddress { address, length in
         unsafe bind(descriptor, address, length)
       }
@@ -38,6 +43,32 @@ public enum TCP {
     guard result == 0 || errno == EINPROGRESS else { throw failure(descriptor, "connect to \(endpoint)") }
     setNoDelay(descriptor)
     return descriptor
+  }
+
+  /// A socket with which somebody else will connect to an address.
+  public static func socket(
+    to address: IPAddress, through binding: SocketBinding?
+  ) throws(SocketError) -> Int32 {
+    let descriptor = try open(Endpoint(address, port: 0), for: "connect to \(address)")
+    guard let source = try tie(descriptor, address, through: binding, source: nil) else { return descriptor }
+    let bound = unsafe Endpoint(source, port: 0).withSocketAddress { address, length in
+      unsafe bind(descriptor, address, length)
+    }
+    guard bound == 0 else { throw failure(descriptor, "connect from \(source)") }
+    return descriptor
+  }
+
+  /// Ties a new socket to an interface, or closes it. The address that it is to be bound to, if there is one.
+  static func tie(
+    _ descriptor: Int32, _ address: IPAddress, through binding: SocketBinding?, source: IPAddress?
+  ) throws(SocketError) -> IPAddress? {
+    guard let binding else { return nil }
+    do throws(SocketError) {
+      return try binding.tie(descriptor, isV4: address.isV4, source: source)
+    } catch {
+      close(descriptor)
+      throw error
+    }
   }
 
   /// The next waiting connection of a listener; `nil` when there is none (or the system is out of
@@ -57,6 +88,20 @@ public enum TCP {
     }
     setNoDelay(descriptor)
     return (descriptor, remote)
+  }
+
+  /// The address that the system would use to send to another one; `nil` if there is no way. Sends nothing.
+  public static func source(to address: IPAddress, through binding: SocketBinding? = nil) -> IPAddress? {
+    let family = address.isV4 ? AF_INET : AF_INET6
+    let descriptor = apus_socket(family, Int32(SOCK_DGRAM.rawValue))
+    guard descriptor >= 0, (try? tie(descriptor, address, through: binding, source: nil)) != nil else {
+      return nil
+    }
+    defer { close(descriptor) }
+    let result = unsafe Endpoint(address, port: 9).withSocketAddress { address, length in
+      unsafe Glibc.connect(descriptor, address, length)
+    }
+    return result == 0 ? local(descriptor)?.address : nil
   }
 
   /// How an attempt to connect ended: 0 or an error number. Call once the descriptor is writable.

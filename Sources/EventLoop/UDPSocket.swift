@@ -31,11 +31,11 @@ public final class UDPSocket: ReadinessHandler, DeferredWork {
   private static let mergeLimit: UInt32 = 65_000
 
   /// The local end, with the port that was given.
-  public let bound: Endpoint
+  public private(set) var bound: Endpoint
   /// Datagrams that were lost because the queue was full or the system refused them.
   public private(set) var lost = 0
 
-  private let descriptor: Int32
+  private var descriptor: Int32
   /// Whether datagrams are taken from it; else it only sends.
   private let receives: Bool
   private let datagramSize: Int
@@ -97,13 +97,38 @@ public final class UDPSocket: ReadinessHandler, DeferredWork {
 
   /// Closes the socket; what waits to be sent is tried once more. Idempotent.
   public func close(on loop: isolated Loop) {
+    handler = nil
     guard isOpen else { return }
     flush()
     isOpen = false
-    handler = nil
     watcher?.close()
     watcher = nil
     TCP.close(descriptor)
+  }
+
+  /// Closes the descriptor, until `resume`: what is sent meanwhile is lost.
+  public func suspend() {
+    guard isOpen else { return }
+    isOpen = false
+    lost += waiting.count
+    waiting.removeAll(keepingCapacity: true)
+    outgoing.removeAll(keepingCapacity: true)
+    lastRemote = nil
+    watcher?.close()
+    watcher = nil
+    TCP.close(descriptor)
+  }
+
+  /// Goes on with another descriptor that `bind` gave; false if the system refuses, or it was closed for good.
+  public func resume(_ descriptor: Int32, bound: Endpoint, on loop: isolated Loop) -> Bool {
+    guard !isOpen, handler != nil, let watcher = loop.watcher(descriptor, self) else {
+      TCP.close(descriptor)
+      return false
+    }
+    (self.descriptor, self.bound, self.watcher) = (descriptor, bound, watcher)
+    isOpen = true
+    watcher.watch(for: receives ? .readable : [])
+    return true
   }
 
   /// Sends a datagram at the end of this wake-up.
@@ -242,13 +267,17 @@ public final class UDPSocket: ReadinessHandler, DeferredWork {
   }
 
   /// Binds a non-blocking socket; port 0 takes a free one. Returns the descriptor and what it is bound to. Sockets
-  /// that are `sharing` can have the same port; datagrams are spread over them.
+  /// that are `sharing` can have the same port; datagrams are spread over them. With a binding, all goes through its
+  /// interface.
   public static func bind(
-    to endpoint: Endpoint, sharing: Bool = false
+    to endpoint: Endpoint, sharing: Bool = false, through binding: SocketBinding? = nil
   ) throws(SocketError) -> (descriptor: Int32, bound: Endpoint) {
+    var endpoint = endpoint
     let operation = "receive datagrams on \(endpoint)"
     let descriptor = apus_socket(endpoint.address.isV4 ? AF_INET : AF_INET6, Int32(SOCK_DGRAM.rawValue))
     guard descriptor >= 0 else { throw SocketError(operation) }
+    let source = try TCP.tie(descriptor, endpoint.address, through: binding, source: endpoint.address)
+    if let source { endpoint.address = source }
     if !endpoint.address.isV4 { _ = apus_set_option(descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1) }
     if sharing { _ = apus_set_option(descriptor, SOL_SOCKET, SO_REUSEPORT, 1) }
     // As much as the system allows: what does not fit into the buffer is lost.

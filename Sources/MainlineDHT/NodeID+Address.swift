@@ -36,12 +36,3 @@ extension NodeID {
     return CRC32C.of(bytes.rawBytes)
   }
 }
-
-extension IPAddress {
-  /// Whether the address is of this machine or of a private network: such nodes are not held to rules that
-  /// are made against strangers with many addresses.
-  var isLocal: Bool { isPrivate || isLoopback }
-
-  /// The network that one person is taken to have: an IPv4 /24, an IPv6 /64.
-  var subnet: UInt64 { isV4 ? UInt64(v4 >> 8) : network }
-}

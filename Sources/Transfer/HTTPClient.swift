@@ -18,6 +18,8 @@ public final class HTTPClient {
   /// Transfers that bytes came for which their receivers have not been given.
   private var arrived: [Transfer] = []
   private var isSettling = false
+  /// When everything was interrupted last: connections from before are of no use.
+  private var interrupted: Instant?
 
   /// A client without connections.
   public init(on loop: isolated Loop, options: HTTPClientOptions = HTTPClientOptions()) {
@@ -86,7 +88,7 @@ public final class HTTPClient {
     guard let transfer = Transfer(limits, client: self, receiver: receiver) else {
       fatalError("out of memory")
     }
-    transfer.configure(url, options)
+    transfer.configure(url, options, youngerThan: age(on: loop))
     transfer.limit()
     start(transfer, on: loop)
     return transfer
@@ -101,7 +103,7 @@ public final class HTTPClient {
     guard let transfer = Transfer(limits, client: self, receiver: receiver) else {
       fatalError("out of memory")
     }
-    transfer.configure(url, options)
+    transfer.configure(url, options, youngerThan: age(on: loop))
     transfer.configure(range, limits)
     start(transfer, on: loop)
     return transfer
@@ -109,8 +111,30 @@ public final class HTTPClient {
 
   private func start(_ transfer: Transfer, on loop: isolated Loop) {
     transfers[transfer.id] = transfer
+    if let binding = options.binding, !binding.isUp { return refuse(transfer, binding, on: loop) }
+    transfer.open(with: self)
     unsafe curl_multi_add_handle(multi, transfer.easy)
     settle(on: loop)
+  }
+
+  /// Ends a request that there is no way for, later, as others end.
+  private func refuse(_ transfer: Transfer, _ binding: SocketBinding, on loop: isolated Loop) {
+    let (me, id, target) = (Confined(self, on: loop), transfer.id, loop as Loop)
+    let error = HTTPError.cannotConnect("the interface \(binding.name) is gone")
+    target.post { loop in me.value(on: loop).transfers.removeValue(forKey: id)?.fail(error, on: loop) }
+  }
+
+  /// Seconds since everything was interrupted.
+  private func age(on loop: isolated Loop) -> Int? {
+    interrupted.map { max(1, Int(loop.now.seconds(since: $0))) }
+  }
+
+  /// The network is gone: every request ends, and connections that are there are not used again.
+  public func interrupt(on loop: isolated Loop) {
+    interrupted = loop.now
+    let ended = Array(transfers.values)
+    for transfer in ended { abandon(transfer, on: loop) }
+    for transfer in ended { transfer.fail(.cannotConnect("the network is gone"), on: loop) }
   }
 
   /// Requests that have not ended.

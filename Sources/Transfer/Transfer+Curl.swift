@@ -4,7 +4,8 @@ import EventLoop
 
 extension Transfer {
   /// Tells libcurl what to get and within which bounds.
-  func configure(_ url: String, _ options: HTTPClientOptions) {
+  /// Connections that are older than `seconds` are not used again.
+  func configure(_ url: String, _ options: HTTPClientOptions, youngerThan seconds: Int? = nil) {
     set(CURLOPT_URL, url)
     set(CURLOPT_PROTOCOLS_STR, "http,https")
     set(CURLOPT_REDIR_PROTOCOLS_STR, "http,https")
@@ -21,7 +22,9 @@ extension Transfer {
     set(CURLOPT_MAXREDIRS, limits.maximumRedirects)
     set(CURLOPT_NOSIGNAL, 1)
     set(CURLOPT_CONNECTTIMEOUT_MS, max(1, Int(min(limits.connectTimeout, limits.timeout) * 1000)))
-    switch (limits.family, options.source) {
+    if let seconds { set(CURLOPT_MAXLIFETIME_CONN, seconds) }
+    // With a binding our own sockets are bound to what is right.
+    switch (limits.family, options.binding == nil ? options.source : nil) {
     case (.any, nil): set(CURLOPT_IPRESOLVE, Int(CURL_IPRESOLVE_WHATEVER))
     case (.any, let source?): leave(from: source)
     case (.v4, let source):
@@ -114,6 +117,7 @@ extension Transfer {
     // Also what libcurl calls it when something answers that speaks no HTTP.
     case CURLE_UNSUPPORTED_PROTOCOL: address != nil && status == 0 ? .broken(detail) : .invalidURL(detail)
     case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY: .cannotResolve(detail)
+    case CURLE_COULDNT_CONNECT where isBlocked: .cannotConnect("its address is blocked")
     case CURLE_COULDNT_CONNECT, CURLE_INTERFACE_FAILED: .cannotConnect(detail)
     case CURLE_OPERATION_TIMEDOUT: .timedOut(detail)
     case CURLE_FILESIZE_EXCEEDED: .tooLarge(limit: limits.maximumBytes)

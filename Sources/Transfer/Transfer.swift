@@ -14,6 +14,8 @@ public final class Transfer {
   var headerBytes = 0
   /// Set when the answer was cut because it grew beyond its limit.
   var isTooLarge = false
+  /// Set when an address was refused.
+  var isBlocked = false
   var receiver: (any HTTPReceiver)?
   /// Who gets the bytes as they come, where the answer is not kept.
   var stream: (any HTTPStreamReceiver)?

@@ -135,6 +135,7 @@ extension Program {
           ("NO_COLOR", "Set and not empty: no colours."),
           ("TERM=dumb", "No live display, plain lines instead."),
           ("APUS_DHT_ROUTERS", "See --dht-routers."),
+          ("APUS_TRACKER_…", "Settings of the tracker: see 'apus help tracker'."),
           ("XDG_STATE_HOME", "Where the nodes of the DHT are kept, instead of ~/.local/state."),
           ("TMPDIR", "Where the demo puts its folder, instead of /tmp."),
         ]),

@@ -28,20 +28,25 @@ import Testing
 
   @Test func oneVoiceIsNotBelieved() throws {
     let (real, other) = (try #require(IPAddress("1.2.3.4")), try #require(IPAddress("5.6.7.8")))
-    let voters = try (1...40).map { try #require(IPAddress("9.0.0.\($0)")) }
-    var votes = AddressVotes()
-    for _ in 0..<5 { votes.vote(real, from: voters[0]) }
-    #expect(votes.address(isV4: true) == nil)
-    votes.vote(real, from: voters[1])
-    #expect(votes.address(isV4: true) == real)
-    #expect(votes.address(isV4: false) == nil)
-    votes.vote(other, from: voters[2])
-    #expect(votes.address(isV4: true) == real)
-    votes.vote(other, from: voters[3])
-    #expect(votes.address(isV4: true) == nil)
+    let voters = try (1...40).map { try #require(IPAddress("9.0.\($0).1")) }
+    let externals = ExternalAddresses()
+    for _ in 0..<5 { #expect(!externals.vote(real, from: voters[0])) }
+    #expect(externals.address(isV4: true) == nil)
+    // A tracker and a peer, or a router, are voices of different kinds.
+    #expect(externals.vote(real, fromTracker: "tracker.example:80"))
+    #expect(externals.address(isV4: true) == real)
+    #expect(externals.address(isV4: false) == nil)
+    #expect(!externals.vote(other, from: voters[2]))
+    #expect(!externals.vote(fromRouter: other))
+    #expect(externals.address(isV4: true) == real)
     // The latest count.
-    for voter in voters { votes.vote(other, from: voter) }
-    #expect(votes.address(isV4: true) == other)
+    for voter in voters { _ = externals.vote(other, from: voter) }
+    #expect(externals.address(isV4: true) == other)
+    // What nodes of the DHT agree on goes before that.
+    externals.agreed(real)
+    #expect(externals.address(isV4: true) == real)
+    externals.forget()
+    #expect(externals.address(isV4: true) == nil)
   }
 
   /// BEP 40 says who is tried first, once we know who we are.

@@ -32,9 +32,11 @@ import Testing
 
   @Test func everyCommandHasHelpThatFits() async throws {
     try await withStage { stage in
-      for command in [
+      let commands = [
         "create", "show", "magnet", "verify", "tracker", "download", "seed", "dht", "doctor", "demo",
-      ] {
+        "bench",
+      ]
+      for command in commands {
         let help = try await ApusClient.succeed([command, "--help"], on: stage)
         #expect(help.hasPrefix("OVERVIEW: "))
         #expect(help.contains("USAGE: apus \(command)"))

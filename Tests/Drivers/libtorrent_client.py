@@ -1,7 +1,7 @@
 """A libtorrent client for the tests: seeds or downloads, makes torrents, and tells what one contains.
 
     libtorrent_client.py run TORRENT|MAGNET --dir DIR --listen IP:PORT [--peer IP:PORT]... [--only FILE]...
-                             [--stock] [--utp] [--encrypted] [--lsd] [--slow] [--no-pex]
+                             [--stock] [--utp] [--encrypted] [--lsd] [--v6] [--slow] [--no-pex]
                              [--dht IP:PORT]...
     libtorrent_client.py dht DIGEST|KEY|- --listen IP:PORT --dht IP:PORT [--salt TEXT] [--put TEXT [--seed HEX]]
     libtorrent_client.py create PATH --format v1|v1-padded|v2|hybrid --piece-length N --output FILE [--tracker URL]
@@ -42,6 +42,9 @@ def session(args):
         "alert_mask": (lt.alert.category_t.error_notification | lt.alert.category_t.status_notification
                        | lt.alert.category_t.storage_notification),
     }
+    if args.v6:  # on the same port
+        settings["listen_interfaces"] = "[::1]:" + args.listen.rpartition(":")[2]
+        settings["outgoing_interfaces"] = "::1"
     if args.dht:  # in a network where all nodes are neighbours
         settings.update({
             "enable_dht": True, "dht_bootstrap_nodes": ",".join(args.dht), "dht_restrict_routing_ips": False,
@@ -187,6 +190,7 @@ def main():
     parser.add_argument("--seed")
     parser.add_argument("--stock", action="store_true")
     parser.add_argument("--lsd", action="store_true")
+    parser.add_argument("--v6", action="store_true")
     parser.add_argument("--slow", action="store_true")
     parser.add_argument("--no-pex", action="store_true")
     parser.add_argument("--utp", action="store_true")

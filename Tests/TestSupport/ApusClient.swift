@@ -11,9 +11,12 @@ public final class ApusClient: Client {
   private let options: [String]
   private let current = Mutex<ChildProcess?>(nil)
 
-  /// Prepares one; `peers` are told to it with `--peer` when it downloads.
-  public init(on stage: Stage, peers: [TestAddress] = [], options: [String] = []) {
+  private let listen: String
+
+  /// Prepares one; `peers` are told to it with `--peer` when it downloads. With `isV6` it listens on ::1.
+  public init(on stage: Stage, peers: [TestAddress] = [], isV6: Bool = false, options: [String] = []) {
     self.stage = stage
+    listen = isV6 ? "[::1]:\(address.port)" : "\(address)"
     self.options = peers.flatMap { ["--peer", $0.description] } + options
   }
 
@@ -31,13 +34,13 @@ public final class ApusClient: Client {
 
   /// Starts `apus seed` and returns once it takes connections.
   public func seed(_ torrent: String, in folder: String) async throws {
-    let started = try start(["seed", torrent, "--dir", folder, "--listen", "\(address)", "--json"] + options)
+    let started = try start(["seed", torrent, "--dir", folder, "--listen", listen, "--json"] + options)
     try await waitUntilListening(started)
   }
 
   /// Starts `apus download`; it exits when it has everything.
   public func download(_ torrent: String, into folder: String) throws {
-    try start(["download", torrent, "--dir", folder, "--listen", "\(address)", "--json"] + options)
+    try start(["download", torrent, "--dir", folder, "--listen", listen, "--json"] + options)
   }
 
   /// Starts `apus download` so that it goes on seeding afterwards, for mixed swarms.
@@ -50,7 +53,7 @@ public final class ApusClient: Client {
 
   /// Waits until the process takes connections at ``address``.
   public func waitUntilListening(_ process: ChildProcess) async throws {
-    let isWithoutTCP = options.contains("--no-tcp")
+    let isWithoutTCP = options.contains("--no-tcp") || listen.hasPrefix("[")
     try await eventually("apus listens at \(address)", within: .seconds(20)) { [address] in
       if let status = process.status { throw TestFailure("apus ended: \(status)") }
       if isWithoutTCP { return process.output.contains("\"listening\"") }

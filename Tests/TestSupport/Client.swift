@@ -31,6 +31,18 @@ public enum ClientKind: String, Sendable, CaseIterable, CustomTestStringConverti
     }
   }
 
+  /// A client of that kind that reaches a tracker by `route`; `nil` if it cannot, or not here.
+  public func make(on stage: Stage, by route: TrackerRoute) -> (any Client)? {
+    switch (self, route) {
+    case (.apus, _): ApusClient(on: stage, isV6: route.isV6)
+    case (.libtorrent, _): Libtorrent(on: stage, isV6: route.isV6)
+    // aria2 asks UDP trackers through the socket of its DHT, over IPv4.
+    case (.aria2, .udp): Aria2(on: stage, dht: TestNetwork.address())
+    case (_, .http), (.transmission, .udp): make(on: stage)
+    default: nil
+    }
+  }
+
   /// The kind's name.
   public var testDescription: String { rawValue }
 

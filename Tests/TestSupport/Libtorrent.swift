@@ -13,16 +13,17 @@ public final class Libtorrent: Client {
 
   /// Prepares one; `peers` are told to it directly. With `stock`, it obfuscates its handshakes as it
   /// does when nobody configures it; with `encrypted`, it speaks to nobody who does not encrypt all. It
-  /// downloads the files with the numbers `only`, all if there are none. It enters the DHT through the nodes
+  /// downloads the files with the numbers `only`, all if there are none. With `isV6` it is on ::1 instead. It enters the DHT through the nodes
   /// `dht`, if there are any; with `utp`, it speaks over uTP only.
   public init(
     on stage: Stage, peers: [TestAddress] = [], stock: Bool = false, encrypted: Bool = false,
     utp: Bool = false,
     only: [Int] = [],
-    dht: [TestAddress] = []
+    dht: [TestAddress] = [],
+    isV6: Bool = false
   ) {
     self.stage = stage
-    var options: [String] = []
+    var options: [String] = isV6 ? ["--v6"] : []
     for peer in peers { options += ["--peer", "\(peer)"] }
     if stock { options.append("--stock") }
     if encrypted { options.append("--encrypted") }

@@ -13,19 +13,27 @@ import TrackerProtocol
 /// Sockets that are read, or not, as the keeper says.
 private final class StubFrontEnds: HandedFrontEnds {
   let sockets: ListeningSocketSet
-  let connectionSecret = "secret"
+  let connectionSecret: [UInt8] = [1, 2, 255]
   let isReading = Atomic<Bool>(true)
   let pauses = Atomic<Int>(0)
+  /// More than go with one message.
+  let connections: [Int32]
 
-  init(_ sockets: ListeningSocketSet) { self.sockets = sockets }
+  init(_ sockets: ListeningSocketSet) {
+    self.sockets = sockets
+    connections = (0..<600).map { _ in dup(0) }
+  }
+
+  deinit { for connection in connections { close(connection) } }
 
   var reads: Bool { isReading.load(ordering: .relaxed) }
   var pauseCount: Int { pauses.load(ordering: .relaxed) }
   var listeningDescriptors: [Int32] { sockets.sockets.map(\.descriptor) }
 
-  func pause() {
+  func pause() -> [Int32] {
     pauses.add(1, ordering: .relaxed)
     isReading.store(false, ordering: .relaxed)
+    return connections
   }
 
   func resume() { isReading.store(true, ordering: .relaxed) }
@@ -127,7 +135,7 @@ struct HandOverTests {
     #expect(!successor.claim(), "the folder belongs to the one that runs")
     let client = try connect(successor.folder.handOver)
     let (taken, secret) = try client.begin()
-    #expect(secret == "secret")
+    #expect(secret == [1, 2, 255])
     #expect(taken.sockets.map(\.endpoint) == frontEnds.sockets.sockets.map(\.endpoint))
     #expect(Set(taken.sockets.map(\.descriptor)).isDisjoint(with: frontEnds.listeningDescriptors))
     #expect(successor.load().loaded?.torrents == 3000)
@@ -141,14 +149,16 @@ struct HandOverTests {
     try old.announce(
       hash(3), endpoint(3), SwarmAnnounce(isSeed: true, event: .stopped, wanted: 0), now: 5, random: 1,
       into: &reply)
-    try client.take()
+    let connections = try client.take()
+    #expect(connections.count == 600)
+    for connection in connections { close(connection) }
     #expect(!frontEnds.reads)
     try successor.loadChanges()
     #expect(table.digest == old.digest)
     #expect(successor.claim(within: 5))
     // What comes while nobody reads is kept by the sockets, also once the old process has ended.
     try send("an announce", to: taken.endpoints(.udp)[0])
-    try client.finish()
+    client.finish()
     while !keeper.isHandedOver { usleep(1000) }
     keeper.stop()
     for socket in frontEnds.sockets.sockets { TCP.close(socket.descriptor) }
@@ -175,7 +185,7 @@ struct HandOverTests {
       let client = try connect(keeper.folder.handOver)
       var taken = ListeningSocketSet()
       if step > 0 { taken = try client.begin().sockets }
-      if step > 1 { try client.take() }
+      if step > 1 { for connection in try client.take() { close(connection) } }
       if step > 2 { client.giveUp("no memory") }
       taken.close()
     }

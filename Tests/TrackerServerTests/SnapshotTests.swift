@@ -221,6 +221,34 @@ struct SnapshotTests {
     #expect(other.digest.peers >= table.digest.peers)
   }
 
+  @Test("Whenever the process is killed, the file is whole", arguments: 0..<6)
+  func killed(round: Int) async throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path
+    _ = try StateFolder(path).write(SwarmTable(seed: 1), to: "\(path)/swarms.snapshot") { 5000 }
+    await #expect(processExitsWith: .signal(SIGKILL)) { [path = path as String, round = round as Int] in
+      let state = try StateFolder(path)
+      let table = SwarmTable(seed: 1)
+      var reply = SwarmReply()
+      for torrent in 0..<5000 {
+        try table.announce(
+          hash(torrent), endpoint(torrent), SwarmAnnounce(isSeed: true, wanted: 0), now: 5000, random: 1,
+          into: &reply)
+      }
+      _ = try state.write(table, to: state.snapshot) { 5000 }
+      let killer = WorkerThread(name: "killer") {
+        usleep(UInt32(1000 + round * 3700))
+        kill(getpid(), SIGKILL)
+      }
+      while true { _ = try state.write(table, to: state.snapshot) { 5000 } }
+      killer.join()
+    }
+    let table = SwarmTable(seed: 2)
+    #expect(
+      try StateFolder(path).read("\(path)/swarms.snapshot", into: table, now: 1, threads: 1)?.torrents == 5000
+    )
+  }
+
   @Test("Limits hold for what comes back as well")
   func limits() throws {
     var limits = SwarmLimits()

@@ -130,6 +130,20 @@ struct StatusTests {
     #expect(tracker.get("/status.js").contentType.hasPrefix("text/javascript"))
   }
 
+  @Test("Present rates are those of the last ten seconds")
+  func present() throws {
+    let tracker = TestTracker()
+    let core = tracker.service.core
+    core.status.tick(core)
+    for number in 0..<20 {
+      _ = try tracker.announce("203.0.113.\(number)")
+      core.status.tick(core)
+    }
+    let present = core.status.present(core, time: 60)
+    #expect(present.announces == 60 && present.failures == 0 && present.peers == 20)
+    #expect(core.status.largest.map(\.size) == [20])
+  }
+
   @Test("The largest torrents are kept, whatever the order they come in")
   func largest() throws {
     var top = Largest(limit: 3)
@@ -147,6 +161,17 @@ struct StatusTests {
     #expect(Figure.grouped(-999) == "-999")
     #expect(Figure.short(0.05) == "0.1" && Figure.short(12.7) == "13")
     #expect(Figure.bytes(1536) == "1.5 KiB")
+  }
+
+  @Test("Pages are made once a second, however many ask")
+  func cache() throws {
+    let tracker = TestTracker()
+    func torrents() -> Bool { text(tracker.get("/metrics")).contains("\napus_tracker_torrents 1\n") }
+    #expect(!torrents())
+    _ = try tracker.announce("203.0.113.1")
+    #expect(!torrents())
+    tracker.pass(1)
+    #expect(torrents())
   }
 
   @Test("Health is bad once the loop does not turn")

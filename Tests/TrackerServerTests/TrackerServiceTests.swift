@@ -188,8 +188,8 @@ struct TrackerServiceTests {
     let full = TestTracker { $0.torrents = 0 }
     let first = try full.announce("203.0.113.1")
     #expect(first.peers == [], "who comes once is sent away politely")
-    #expect(first.interval == 60)
-    #expect(first.minimumInterval == 30)
+    #expect(first.interval == 30)
+    #expect(first.minimumInterval == 15)
     #expect {
       try full.announce("203.0.113.1")
     } throws: { error in

@@ -135,6 +135,11 @@ struct UDPFrontEndTests {
     configuration.servesUDP = false
     let again = try Tracker(configuration)
     again.stop()
+    // What was stopped has let go of its sockets.
+    configuration.servesUDP = true
+    let both = try Tracker(configuration)
+    #expect(try DatagramClient(to: both.endpoints[0]).announce(1).leeches == 1)
+    both.stop()
   }
 
   @Test("What comes while it pauses is answered afterwards, or by who adopts the sockets")

@@ -42,6 +42,8 @@ enum Benchmarks {
     // The engine last: what runs before it makes copies of the process, which then has one thread.
     let all =
       Wire.all + Transport.all + Downloading.all + Choking.all + Formats.all + Hashing.all + Swarms.all
+      + Blocking.all
+      + UDPAnnounces.all
       + Storage.all
     var rows: [Report.Row] = []
     for benchmark in all where only.isEmpty || benchmark.name.contains(only) {

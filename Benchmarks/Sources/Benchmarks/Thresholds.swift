@@ -46,7 +46,17 @@ struct Threshold {
     "swarm table: a new torrent": Threshold(allocations: 0.001, retains: 1),
     "swarm table: a torrent expires": Threshold(allocations: 0, retains: 0.01),
     "swarm table: a torrent in a snapshot": Threshold(allocations: 0.01, retains: 0.01),
+    "udp tracker: announce over IPv4": Threshold(allocations: 0, retains: 1.1, instructions: 3200),
+    "udp tracker: announce over IPv6": Threshold(allocations: 0, retains: 1.1, instructions: 3200),
+    "udp tracker: scrape of 5 swarms": Threshold(allocations: 0, retains: 5, instructions: 5500),
+    "udp tracker: connect": Threshold(allocations: 0, retains: 0, instructions: 1200),
+    "udp tracker: bad connection id": Threshold(allocations: 0, retains: 0, instructions: 1800),
     "tracker: an HTTP announce on a kept connection": Threshold(allocations: 0.01, retains: 24),
+    "blocklist: look up an address, 500,000 ranges": Threshold(
+      allocations: 0, retains: 0, instructions: 190),
+    "blocklist: look up an IPv6 address, 500,000 ranges": Threshold(
+      allocations: 0, retains: 0, instructions: 190),
+    "blocklist: read a list of 500,000 ranges": Threshold(allocations: 1300, retains: 100),
     "storage: check and write a piece of 256 KiB": Threshold(allocations: 4, retains: 16),
     "storage: read 16 blocks for a peer": Threshold(allocations: 3, retains: 12),
     "engine: a block, the seeder's loop": Threshold(allocations: 0.25, retains: 1.5),

@@ -34,6 +34,7 @@ enum FuzzSeeds {
     write(metadata, to: "\(folder)/FuzzMetadata")
     write(exchanges, to: "\(folder)/FuzzPeerExchange")
     write(announces, to: "\(folder)/FuzzLocalDiscovery")
+    write(blocklists, to: "\(folder)/FuzzBlocklist")
     write(utp, to: "\(folder)/FuzzUTP")
     write(udpTracker, to: "\(folder)/FuzzUDPTracker")
     write(settings, to: "\(folder)/FuzzConfiguration")
@@ -102,6 +103,20 @@ enum FuzzSeeds {
       "url": Array("udp://[2001:db8::1]:6969/announce?key=1".utf8),
       "talk": [0, 0, 0, 0, 2, 0, 2, 10, 3, 32, 2, 18, 3, 255, 0, 2, 3, 255],
       "renewal": [0, 0, 2, 0, 2, 10, 0, 0, 2, 6, 2, 0, 2, 2, 3, 255],
+    ]
+  }
+
+  /// The first byte tells how the list is cut.
+  static var blocklists: [String: [UInt8]] {
+    let head: [UInt8] = [4]
+    let packed = "1f8b080000000000020333d433d233d633d13504d3965c967a60c80500307c9c2218000000"
+    return [
+      "p2p": head + Array("Bad: guys:1.2.3.4-1.2.3.9\nsix:2001:db8::-2001:db8::ffff\n".utf8),
+      "dat": head
+        + Array("001.002.003.004 - 001.002.003.009 , 000 , name\n1.2.4.0-1.2.4.9,200,friend\n".utf8),
+      "cidr": head + Array("# list\n192.0.2.0/24 ; note\n2001:db8::/32\n::ffff:1.2.3.0/120\n10.0.0.1\n".utf8),
+      "faults": head + Array("1.2.3.300\nhello\n1.2.3.9-1.2.3.4\n1::2::3\n/\n-\n".utf8),
+      "gzip": head + ([UInt8](hexadecimal: packed) ?? []),
     ]
   }
 

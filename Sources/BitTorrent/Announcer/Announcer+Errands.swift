@@ -58,7 +58,7 @@ extension Announcer {
     let tracker = list.trackers[index]
     let facts = owner.announceFacts
     let request = AnnounceRequest(
-      infoHash: infoHash, peerID: context.peerID.bytes, port: context.listeningPort,
+      infoHash: infoHash, peerID: context.peerID.bytes, port: context.announcedPort,
       uploaded: facts.uploaded, downloaded: facts.downloaded, left: facts.left, event: errand.event,
       wanted: errand.event == .stopped ? 0 : facts.wanted, key: key, trackerID: tracker.trackerID)
     let isGoodbye = errand.event == .stopped && !tracker.answersOver.isEmpty
@@ -83,7 +83,7 @@ extension Announcer {
       var request = request
       if let family = way.family {
         limits.family = family == .v4 ? .v4 : .v6
-        request.port = way.port
+        request.port = family == .v4 ? context.publicPorts.port(for: way.port) : way.port
       }
       let transfer = transfer(request, query, to: url, over: way, limits: limits, on: loop) { loop, reply in
         me.value(on: loop).got(index, number, way.family ?? [], reply, on: loop)
@@ -159,7 +159,7 @@ extension Announcer {
         list.succeeded(index, reply, now: seconds(loop))
         owner.trackerMessage = reply.warning.map { "\(tracker): \($0)" }
       }
-      learn(reply, on: loop)
+      learn(reply, from: tracker, on: loop)
     case .failure(let refusal):
       if refusal.isElsewhere { list.noted(index, lacks: family) } else { errand.refusal = refusal }
       if errand.refusal == nil, isLast { errand.refusal = refusal }
@@ -189,11 +189,15 @@ extension Announcer {
   }
 
   /// Peers that a tracker named, and our own address as it sees it (BEP 24).
-  func learn(_ reply: AnnounceReply, on loop: isolated Loop) {
+  func learn(_ reply: AnnounceReply, from tracker: String, on loop: isolated Loop) {
     var peers = reply.peers
     if let own = reply.externalAddress {
+      if context.externals.vote(own, fromTracker: AnnounceGate.host(of: tracker)) {
+        context.externalAddressChanged(isV4: own.isV4)
+      }
       context.dht?.assume(own)
-      peers.removeAll { $0 == Endpoint(own, port: context.listeningPort) }
+      let ports = [context.listeningPort, context.announcedPort]
+      peers.removeAll { $0.address == own && ports.contains($0.port) }
     }
     owner.learn(peers, from: .tracker, isV2Only: isV2Only, on: loop)
   }

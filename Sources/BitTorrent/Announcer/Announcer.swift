@@ -96,6 +96,7 @@ final class Announcer {
 
   /// Carries out what is due. Called every second and after each outcome.
   func tick(on loop: isolated Loop) {
+    guard context.isReachable else { return }
     for (index, errand) in errands where context.gate.isMoving(errand.ticket, on: loop) {
       list.waits(index, now: seconds(loop))
     }
@@ -132,6 +133,14 @@ final class Announcer {
     }
     list.retryAll(now: seconds(loop))
     tick(on: loop)
+  }
+
+  /// There is no way to anybody: what is under way has failed, and nothing is begun until `retry`.
+  func networkLost(on loop: isolated Loop) {
+    for index in Array(errands.keys) {
+      end(index, on: loop)
+      list.failed(index, "the network interface is gone", now: seconds(loop), using: &random)
+    }
   }
 
   /// Tells the trackers that we leave; `isStopped` becomes true once that is through.

@@ -23,14 +23,20 @@ final class TrackerNames {
   private var queue: [String] = []
   private var running = 0
 
-  /// Knows nothing yet but the addresses of `fixed`.
-  init(fixed: [String: [IPAddress]]) { self.fixed = fixed }
+  private let binding: SocketBinding?
+
+  /// Knows nothing yet but the addresses of `fixed`. Nothing is looked up while the interface of `binding` is gone.
+  init(fixed: [String: [IPAddress]], binding: SocketBinding?) {
+    self.fixed = fixed
+    self.binding = binding
+  }
 
   /// Calls `then` with the addresses of a host: at once if they are known.
   func find(_ host: String, on loop: isolated Loop, then: @escaping (isolated Loop, [IPAddress]) -> Void) {
     if let address = IPAddress(host) { return then(loop, [address]) }
     if let addresses = fixed[host] { return then(loop, addresses) }
     if let known = known[host], known.until > loop.now { return then(loop, known.addresses) }
+    guard binding?.isUp != false else { return then(loop, []) }
     waiting[host, default: []].append(then)
     guard waiting[host]?.count == 1 else { return }
     queue.append(host)
@@ -42,7 +48,7 @@ final class TrackerNames {
     let host = queue.removeFirst()
     running += 1
     let me = Confined(self, on: loop)
-    HostLookup.resolve([Node(host: host, port: 0)], on: loop) { loop, endpoints in
+    HostLookup.resolve([Node(host: host, port: 0)], unlessGone: nil, on: loop) { loop, endpoints in
       me.value(on: loop).found(host, endpoints.map(\.address), on: loop)
     }
   }

@@ -15,9 +15,9 @@ final class UDPTrackerService: DatagramReceiver {
   /// Peers that are asked for at most over IPv6: what comes fits into a packet of any link.
   private static let peersOverV6 = 67
 
-  /// The port of each family.
   private let ports: [DatagramPort]
   private let names: TrackerNames
+  private let publicPorts: PublicPorts
   private var client = UDPTrackerClient()
   private var random = SystemRandomNumberGenerator()
   private var timer: LoopTimer?
@@ -26,11 +26,10 @@ final class UDPTrackerService: DatagramReceiver {
   private var open: [UInt64: Open] = [:]
   private var tickets: [UDPTrackerClient.ID: UInt64] = [:]
 
-  init(_ ports: [DatagramPort], names: TrackerNames) {
+  init(_ ports: [DatagramPort], names: TrackerNames, publicPorts: PublicPorts) {
     self.names = names
-    let v4 = ports.first { $0.socket.bound.address.isV4 }
-    let v6 = ports.first { !$0.socket.bound.address.isV4 }
-    self.ports = [v4, v6].compactMap(\.self)
+    self.publicPorts = publicPorts
+    self.ports = ports
   }
 
   func start(on loop: isolated Loop) {
@@ -74,14 +73,15 @@ final class UDPTrackerService: DatagramReceiver {
   ) {
     guard unsent.remove(ticket) != nil, timer != nil else { return }
     var sent = Open(errand: errand)
-    for port in ports {
-      let isV4 = port.socket.bound.address.isV4
+    for isV4 in [true, false] {
       let family: TrackerFamilies = isV4 ? .v4 : .v6
       let mine = addresses.filter { $0.isV4 == isV4 && !$0.isUnspecified && !$0.isMulticast }
       guard errand.families.contains(family), !mine.isEmpty else { continue }
+      let address = mine[errand.turn % mine.count]
+      guard let port = ports.port(to: address) else { continue }
       let id = client.ask(
-        Self.question(errand.question, through: port),
-        at: Endpoint(mine[errand.turn % mine.count], port: errand.url.port), patience: errand.patience,
+        question(errand.question, through: port),
+        at: Endpoint(address, port: errand.url.port), patience: errand.patience,
         now: Self.seconds(loop), using: &random)
       sent.questions[id] = family
       tickets[id] = ticket
@@ -95,12 +95,15 @@ final class UDPTrackerService: DatagramReceiver {
   }
 
   /// What a question says where it goes through `port`.
-  private static func question(
+  private func question(
     _ question: UDPTrackerClient.Question, through port: DatagramPort
   ) -> UDPTrackerClient.Question {
     guard case .announce(var request, let data) = question else { return question }
-    request.port = port.socket.bound.port
-    if !port.socket.bound.address.isV4 { request.wanted = min(request.wanted ?? peersOverV6, peersOverV6) }
+    let bound = port.socket.bound
+    request.port = bound.address.isV4 ? publicPorts.port(for: bound.port) : bound.port
+    if !port.socket.bound.address.isV4 {
+      request.wanted = min(request.wanted ?? Self.peersOverV6, Self.peersOverV6)
+    }
     return .announce(request, data: data)
   }
 
@@ -122,10 +125,8 @@ final class UDPTrackerService: DatagramReceiver {
   /// Sends what is to be sent, tells what has ended, and sets the timer.
   private func settle(on loop: isolated Loop) {
     for datagram in client.takeDatagrams() {
-      let isV4 = datagram.endpoint.address.isV4
-      let port = ports.first { $0.socket.bound.address.isV4 == isV4 }
       let bytes = datagram.bytes
-      port?.socket.send(bytes.rawBytes, to: datagram.endpoint, on: loop)
+      ports.port(to: datagram.endpoint.address)?.socket.send(bytes.rawBytes, to: datagram.endpoint, on: loop)
     }
     for outcome in client.takeOutcomes() {
       guard let ticket = tickets.removeValue(forKey: outcome.id), var given = open[ticket],

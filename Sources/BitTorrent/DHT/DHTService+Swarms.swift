@@ -72,7 +72,7 @@ extension DHTService {
   private func announce(_ swarm: InfoHash, _ known: AnnouncedSwarm, on loop: isolated Loop) {
     let announcement =
       listeningPort == 0 || configuration.isReadOnly
-      ? nil : SelfAnnouncement(port: listeningPort, isSeed: known.isSeed)
+      ? nil : SelfAnnouncement(port: publicPorts.port(for: listeningPort), isSeed: known.isSeed)
     let request = dht.findPeers(
       swarm, announce: announcement, noSeeds: known.isSeed, now: loop.now.dhtSeconds)
     swarms[swarm]?.request = request

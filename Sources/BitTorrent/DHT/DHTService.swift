@@ -17,6 +17,11 @@ final class DHTService: DatagramReceiver {
   let dht: DHT
   /// The port that swarms are told: where peers are awaited.
   let listeningPort: UInt16
+  let publicPorts: PublicPorts
+  private let externals: ExternalAddresses
+  private let binding: SocketBinding?
+  /// Those of each family of which there are several answer what comes to them; nodes are asked from the one that
+  /// leads there.
   private let ports: [DatagramPort]
   private let disk: DiskPool
   private var file: DHTStateFile?
@@ -36,18 +41,22 @@ final class DHTService: DatagramReceiver {
   var readers: [(isolated Loop) -> Void] = []
   var random = SystemRandomNumberGenerator()
 
-  /// Joins over one port of each family. `state` is what an earlier run left.
+  /// Joins over these ports. `state` is what an earlier run left.
   init(
-    _ configuration: DHTConfiguration, ports: [DatagramPort], listeningPort: UInt16, disk: DiskPool,
+    _ configuration: DHTConfiguration, ports: [DatagramPort], listeningPort: UInt16,
+    publicPorts: PublicPorts, externals: ExternalAddresses, binding: SocketBinding? = nil, disk: DiskPool,
     file: DHTStateFile?, state: DHTState?, on loop: isolated Loop
   ) {
     self.configuration = configuration
     self.listeningPort = listeningPort
+    self.publicPorts = publicPorts
+    self.externals = externals
+    self.binding = binding
     self.disk = disk
     self.file = file
     let v4 = ports.first { $0.socket.bound.address.isV4 }
     let v6 = ports.first { !$0.socket.bound.address.isV4 }
-    self.ports = [v4, v6].compactMap(\.self)
+    self.ports = ports
     var options = DHTOptions()
     options.isReadOnly = configuration.isReadOnly
     dht = DHT(v4: v4 != nil, v6: v6 != nil, state: state, options: options, now: loop.now.dhtSeconds) {
@@ -73,7 +82,7 @@ final class DHTService: DatagramReceiver {
   func enter(through hosts: [Node], on loop: isolated Loop) {
     guard !hosts.isEmpty, timer != nil else { return }
     let me = Confined(self, on: loop)
-    HostLookup.resolve(Array(hosts.prefix(32)), on: loop) { loop, endpoints in
+    HostLookup.resolve(Array(hosts.prefix(32)), unlessGone: binding, on: loop) { loop, endpoints in
       let service = me.value(on: loop)
       guard service.timer != nil else { return }
       service.dht.bootstrap(routers: endpoints, now: loop.now.dhtSeconds)
@@ -108,11 +117,21 @@ final class DHTService: DatagramReceiver {
   ) {
     guard datagram.byteCount <= Message.maximumBytes else { return }
     dht.receive(datagram.array(0..<datagram.byteCount), from: remote, now: loop.now.dhtSeconds)
+    guard ports.hasChoice else { return }
+    // The answer has to come from where it is expected.
+    for datagram in dht.takeDatagrams() {
+      send(datagram, from: datagram.endpoint == remote ? port : nil, on: loop)
+    }
   }
 
   func receivedAll(through port: DatagramPort, on loop: isolated Loop) { settle(on: loop) }
 
   private func tick(on loop: isolated Loop) {
+    // Nodes that cannot answer now are not gone.
+    guard binding?.isUp != false else {
+      timer?.set(after: 1)
+      return
+    }
     dht.tick(now: loop.now.dhtSeconds)
     if loop.now >= saveAt {
       saveAt = loop.now + Self.saveInterval
@@ -127,6 +146,7 @@ final class DHTService: DatagramReceiver {
     guard !isSettling, let timer else { return }
     isSettling = true
     defer { isSettling = false }
+    guard binding?.isUp != false else { return timer.set(after: 1) }
     while true {
       let datagrams = dht.takeDatagrams()
       let events = dht.takeEvents()
@@ -139,9 +159,10 @@ final class DHTService: DatagramReceiver {
     timer.set(after: min(max(wait, 0.001), 60))
   }
 
-  private func send(_ datagram: Datagram, on loop: isolated Loop) {
-    let isV4 = datagram.endpoint.address.isV4
-    guard let port = ports.first(where: { $0.socket.bound.address.isV4 == isV4 }) else { return }
+  private func send(_ datagram: Datagram, from port: DatagramPort? = nil, on loop: isolated Loop) {
+    guard let port = port ?? ports.port(to: datagram.endpoint.address),
+      !port.isBlocked(datagram.endpoint.address)
+    else { return }
     let bytes = datagram.bytes
     port.socket.send(bytes.rawBytes, to: datagram.endpoint, on: loop)
   }
@@ -153,7 +174,7 @@ final class DHTService: DatagramReceiver {
     case .answered(let request, let response): answered(request, response, on: loop)
     case .announced(let swarm, let peer): if swarms[swarm] != nil { found([peer], in: swarm) }
     case .ready: becameReady(on: loop)
-    case .externalAddress: break
+    case .externalAddress(let address): externals.agreed(address)
     }
   }
 

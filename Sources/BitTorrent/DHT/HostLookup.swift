@@ -7,14 +7,15 @@ import Threads
 /// Finds the addresses of hosts, on a thread of its own: names may take seconds.
 enum HostLookup {
   /// Calls `then` on the loop with the endpoints of `hosts`: at once with those that are addresses, later with
-  /// those of names, if there are any.
+  /// those of names, if there are any. Names are not looked up while the interface of `binding` is gone.
   static func resolve(
-    _ hosts: [Node], on loop: isolated Loop, then: @escaping @Sendable (isolated Loop, [Endpoint]) -> Void
+    _ hosts: [Node], unlessGone binding: SocketBinding?, on loop: isolated Loop,
+    then: @escaping @Sendable (isolated Loop, [Endpoint]) -> Void
   ) {
     let literal = hosts.compactMap { host in IPAddress(host.host).map { Endpoint($0, port: host.port) } }
     if !literal.isEmpty { then(loop, literal) }
     let names = hosts.filter { IPAddress($0.host) == nil }
-    guard !names.isEmpty else { return }
+    guard !names.isEmpty, binding?.isUp != false else { return }
     let target: Loop = loop
     _ = WorkerThread(name: "names") {
       var found: [Endpoint] = []

@@ -31,11 +31,21 @@ final class DatagramPort: DatagramHandler {
   var trackers: (any DatagramReceiver)?
   /// Datagrams that nobody took.
   private(set) var strays = 0
+  let filter: AddressFilter
+  /// The address that was looked up last, and whether it is blocked: datagrams come in runs.
+  private var lastAddress = IPAddress.anyV6
+  private var isLastBlocked = false
 
-  init(_ socket: UDPSocket) { self.socket = socket }
+  init(_ socket: UDPSocket, filter: AddressFilter) {
+    self.socket = socket
+    self.filter = filter
+  }
 
   /// Begins to receive; false if the system refuses.
   func start(on loop: isolated Loop) -> Bool { socket.start(self, on: loop) }
+
+  /// Nothing is sent or received until the socket is resumed.
+  func suspend(on loop: isolated Loop) { socket.suspend() }
 
   /// Closes the socket and lets go of the protocols.
   func close(on loop: isolated Loop) {
@@ -62,8 +72,22 @@ final class DatagramPort: DatagramHandler {
       strays += 1
       return
     }
+    // Trackers are named by torrents and people, not met by chance.
+    if !filter.isEmpty, receiver !== trackers, isBlocked(remote.address) { return }
     receiver.received(datagram, from: remote, through: self, on: loop)
   }
+
+  /// Whether nothing is to come from an address, nor to go there.
+  func isBlocked(_ address: IPAddress) -> Bool {
+    guard !filter.isEmpty else { return false }
+    guard address != lastAddress else { return isLastBlocked }
+    isLastBlocked = filter.blocks(address)
+    lastAddress = address
+    return isLastBlocked
+  }
+
+  /// The blocklist is another one.
+  func filterChanged() { lastAddress = .anyV6 }
 
   private func receiver(of datagram: RawSpan) -> (any DatagramReceiver)? {
     switch Self.kind(datagram) {

@@ -41,7 +41,7 @@ extension Torrent {
     let target = peers.lazy.compactMap { $0 }.first {
       $0 !== peer && $0.phase == .open && $0.web == nil && $0.acquaintance.isMeant(by: endpoint)
     }
-    let ours = context.ourAddress.address(isV4: endpoint.address.isV4)
+    let ours = context.externals.address(isV4: endpoint.address.isV4)
     let isOurs =
       context.isOurs(endpoint) || (endpoint.port == listeningPort && endpoint.address == ours)
     switch HolePunching.introduce(

@@ -18,6 +18,7 @@ final class LocalNeighbours: DatagramHandler {
 
   private let listening: [Endpoint]
   private let registry: TorrentRegistry
+  private let binding: SocketBinding?
   private var core: LocalDiscovery
   private var receivers: [UDPSocket] = []
   private var senders: [(descriptor: Int32, group: Endpoint)] = []
@@ -26,7 +27,8 @@ final class LocalNeighbours: DatagramHandler {
   private var isClosed = false
 
   /// For a session that listens at `listening`.
-  init(listening: [Endpoint], registry: TorrentRegistry) {
+  init(listening: [Endpoint], registry: TorrentRegistry, binding: SocketBinding? = nil) {
+    self.binding = binding
     self.listening = listening
     self.registry = registry
     core = LocalDiscovery(cookie: [UInt8].random(count: 8).hexadecimal)
@@ -47,6 +49,15 @@ final class LocalNeighbours: DatagramHandler {
   /// Torrents take part no more.
   func remove(_ hashes: [InfoHash], on loop: isolated Loop) {
     for hash in hashes { core.remove(hash) }
+  }
+
+  /// The interface that all goes through is gone, or back.
+  func networkChanged(on loop: isolated Loop) {
+    guard timer != nil else { return }
+    // Sockets that were tied to it are of no use, even if it looks the same.
+    interfaces = []
+    closeSockets(on: loop)
+    open(on: loop)
   }
 
   func close(on loop: isolated Loop) {
@@ -100,11 +111,13 @@ final class LocalNeighbours: DatagramHandler {
     interfaces = present
     for group in [LocalAnnounce.groupV4, LocalAnnounce.groupV6] {
       let mine = present.filter { $0.address.isV4 == group.address.isV4 }
-      guard !mine.isEmpty, let descriptor = try? Multicast.receiver(of: group) else { continue }
+      guard !mine.isEmpty, let descriptor = try? Multicast.receiver(of: group, through: binding) else {
+        continue
+      }
       for interface in mine {
         // More than one address of an interface: the second time it is joined already.
         _ = Multicast.join(descriptor, group, on: interface)
-        if let sender = try? Multicast.sender(from: interface, hops: Self.hops) {
+        if let sender = try? Multicast.sender(from: interface, hops: Self.hops, through: binding) {
           senders.append((sender, group))
         }
       }
@@ -125,7 +138,8 @@ final class LocalNeighbours: DatagramHandler {
   private var neighbouring: [NetworkInterface] {
     NetworkInterface.all().filter { interface in
       let address = interface.address
-      return interface.isMulticast && !(address.isLinkLocal && !address.isV4)
+      return interface.isMulticast && binding?.has(address) != false
+        && !(address.isLinkLocal && !address.isV4)
         && listening.contains { endpoint in
           endpoint.address == address
             || endpoint.address.isUnspecified && endpoint.address.isV4 == address.isV4

@@ -8,7 +8,7 @@ import PeerProtocol
 // Whom to connect to, and what is left of a peer that goes.
 extension MetadataSwarm {
   func connectMore(on loop: isolated Loop) {
-    guard !isOver else { return }
+    guard !isOver, context.isReachable else { return }
     while connecting < context.configuration.halfOpen, peers.count < Self.connectionLimit,
       context.connections.take()
     {
@@ -92,7 +92,7 @@ extension MetadataSwarm {
     case .badData: book.ban(endpoint)
     // Perhaps it has what we want some time later; as a peer of the torrent it is good from the start.
     case .noInterest: book.rest(endpoint, until: now + 60)
-    case .stopped, .duplicate: book.rest(endpoint, until: now)
+    case .stopped, .duplicate, .networkLost: book.rest(endpoint, until: now)
     case .closedByPeer, .handshakeTimeout, .badHandshake, .badEncryption, .readError:
       // Perhaps it wants to be greeted the other way.
       if peer.isOutgoing, peer.peerID == nil, context.configuration.encryption.canVary,

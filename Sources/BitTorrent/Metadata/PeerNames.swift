@@ -11,11 +11,12 @@ enum PeerNames {
   /// Tells `then` the endpoints: those that need no look-up at once, the others as they are found, on a
   /// thread of its own, because the system's resolver blocks.
   static func resolve(
-    _ peers: [String], on loop: isolated Loop, then: @escaping @Sendable (isolated Loop, [Endpoint]) -> Void
+    _ peers: [String], unlessGone binding: SocketBinding?, on loop: isolated Loop,
+    then: @escaping @Sendable (isolated Loop, [Endpoint]) -> Void
   ) {
     then(loop, peers.compactMap { Endpoint($0) })
     let names = peers.filter { Endpoint($0) == nil }.prefix(nameLimit)
-    guard !names.isEmpty else { return }
+    guard !names.isEmpty, binding?.isUp != false else { return }
     let loop = loop
     _ = WorkerThread(name: "names") {
       for name in names {

@@ -38,7 +38,7 @@ extension TorrentSeat {
 
   private func startFetching(on loop: isolated Loop) {
     guard let fetch else { return }
-    var book = past?.book ?? PeerBook()
+    var book = past?.book ?? PeerBook(filter: context.filter)
     for announcer in past?.announcers ?? [] { announcer.close(on: loop) }
     past?.announcers = []
     for peer in source.options.peers { book.add(peer, from: .user) }
@@ -50,7 +50,7 @@ extension TorrentSeat {
     swarm.start(on: loop)
     context.announceLocally(fetch.magnet.infoHashes)
     joinDHT(isSeed: false, on: loop)
-    PeerNames.resolve(fetch.magnet.peers, on: loop) { loop, endpoints in
+    PeerNames.resolve(fetch.magnet.peers, unlessGone: context.binding, on: loop) { loop, endpoints in
       me.value(on: loop).fetch?.swarm?.learn(endpoints, from: .user, isV2Only: false, on: loop)
     }
   }

@@ -14,6 +14,7 @@ enum CloseReason: String, CaseIterable, Sendable {
   case bothComplete = "both complete"
   case tooManyPeers = "too many peers"
   case banned = "banned"
+  case blocked = "on the blocklist"
   case protocolViolation = "protocol violation"
   case badBitfield = "malformed bitfield"
   case outOfRange = "piece or block out of range"
@@ -24,5 +25,6 @@ enum CloseReason: String, CaseIterable, Sendable {
   case noInterest = "no use to either side"
   case readError = "connection broke"
   case webSeedFailed = "web seed failed"
+  case networkLost = "the network interface is gone"
   case stalledWrite = "does not read what it asked for"
 }

@@ -88,7 +88,7 @@ extension PeerConnection {
     handshake.metadataSize = torrent.info.bytes.count
     if torrent.isComplete { handshake.isUploadOnly = true }
     handshake.client = torrent.context.configuration.clientName
-    handshake.port = torrent.listeningPort == 0 ? nil : torrent.listeningPort
+    handshake.port = torrent.listeningPort == 0 ? nil : torrent.context.announcedPort
     handshake.requestQueue = torrent.context.configuration.requestQueue
     handshake.yourAddress = remote.address
     return handshake

@@ -54,11 +54,16 @@ struct PeerBook {
   private var bannedEndpoints: Set<Endpoint> = []
   private var bannedAddresses: Set<IPAddress> = []
   private let limit: Int
+  /// Addresses that are not written down.
+  private let filter: AddressFilter?
   /// Where others see us, as far as known: for the ranks of connections.
   private var ourselves: Endpoint?
 
-  /// An empty book that holds at most `limit` peers.
-  init(limit: Int = 4000) { self.limit = limit }
+  /// An empty book that holds at most `limit` peers, none of those that `filter` blocks.
+  init(limit: Int = 4000, filter: AddressFilter? = nil) {
+    self.limit = limit
+    self.filter = filter
+  }
 
   /// Peers that are known.
   var count: Int { entries.count }
@@ -66,10 +71,13 @@ struct PeerBook {
   /// Whether nothing is written in it.
   var isBlank: Bool { entries.isEmpty && bannedEndpoints.isEmpty && bannedAddresses.isEmpty }
 
+  /// Whether an address is written in it.
+  func knows(_ endpoint: Endpoint) -> Bool { entries[endpoint] != nil }
+
   /// Writes down an address. Addresses that cannot be a peer's are passed over, as are banned ones.
   mutating func add(_ endpoint: Endpoint, from source: Source, isV2Only: Bool = false) {
     guard endpoint.port != 0, !endpoint.address.isUnspecified, !endpoint.address.isMulticast,
-      !isBanned(endpoint)
+      !bannedEndpoints.contains(endpoint), !bannedAddresses.contains(endpoint.address)
     else { return }
     if var known = entries[endpoint] {
       // A fresh word of a peer that could not be reached is worth one early try, not many.
@@ -78,6 +86,7 @@ struct PeerBook {
       entries[endpoint] = known
       return
     }
+    if filter?.blocks(endpoint.address) == true { return }
     if entries.count >= limit, !makeRoom() { return }
     entries[endpoint] = Entry(
       source: source, isV2Only: isV2Only, priority: ourselves.map { PeerPriority.of($0, endpoint) } ?? 0)
@@ -227,6 +236,13 @@ struct PeerBook {
   /// Whether a connection with this peer is refused.
   func isBanned(_ endpoint: Endpoint) -> Bool {
     bannedEndpoints.contains(endpoint) || bannedAddresses.contains(endpoint.address)
+      || filter?.blocks(endpoint.address) == true
+  }
+
+  /// The blocklist is another one: whom it has is forgotten. O(peers).
+  mutating func dropBlocked() {
+    guard let filter, !filter.isEmpty else { return }
+    entries = entries.filter { !filter.blocks($0.key.address) }
   }
 
   /// When the next idle peer may be tried, if there is one.

@@ -50,7 +50,7 @@ struct TorrentOutline: Sendable {
 final class TorrentPast {
   var counters = TorrentCounters()
   var traffic = TrafficLog()
-  var book = PeerBook()
+  var book: PeerBook
   var trackerMessage: String?
   /// Its own limits, if they are not those that it was added with.
   var limits: RateLimits?
@@ -66,4 +66,6 @@ final class TorrentPast {
   var stopTimer: LoopTimer?
   /// Why it could not be read again.
   var fault: String?
+
+  init(book: PeerBook) { self.book = book }
 }

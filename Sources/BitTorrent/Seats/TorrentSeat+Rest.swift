@@ -177,10 +177,9 @@ extension Torrent {
         || limits != options.limits || priorities != options.priorities
         || isSequential != options.isSequential
     else { return nil }
-    let past = TorrentPast()
+    let past = TorrentPast(book: book)
     past.counters = counters
     past.traffic = traffic
-    past.book = book
     past.trackerMessage = trackerMessage
     past.bestUpRate = bestUpRate
     past.limits = limits == options.limits ? nil : limits

@@ -110,7 +110,7 @@ final class TorrentSeat: AnnouncerOwner {
 
   /// Makes what it has to remember, if there is nothing yet.
   func makePast() -> TorrentPast {
-    let kept = past ?? TorrentPast()
+    let kept = past ?? TorrentPast(book: PeerBook(filter: context.filter))
     past = kept
     return kept
   }

@@ -13,15 +13,22 @@ final class Listener: ReadinessHandler {
 
   let bound: Endpoint
   /// `nil` if nobody is awaited over TCP.
-  private let descriptor: Int32?
+  private var descriptor: Int32?
+  /// Whether it was told to hear nobody for now.
+  private(set) var isSuspended = false
   let registry: TorrentRegistry
   private let policy: EncryptionPolicy
+  private let filter: AddressFilter
   private var watcher: SocketWatcher?
   private var sweeper: LoopTimer?
   /// Those whose handshake is awaited, oldest first.
   private var greeting: [IncomingConnection] = []
 
-  init(descriptor: Int32?, bound: Endpoint, registry: TorrentRegistry, policy: EncryptionPolicy) {
+  init(
+    descriptor: Int32?, bound: Endpoint, registry: TorrentRegistry, policy: EncryptionPolicy,
+    filter: AddressFilter
+  ) {
+    self.filter = filter
     self.descriptor = descriptor
     self.bound = bound
     self.registry = registry
@@ -38,13 +45,32 @@ final class Listener: ReadinessHandler {
   }
 
   func stop() {
-    watcher?.close()
-    watcher = nil
+    suspend()
     sweeper?.close()
     sweeper = nil
+  }
+
+  /// Hears nobody until `resume`; who has not said which torrent it wants is let go.
+  func suspend() {
+    isSuspended = true
+    watcher?.close()
+    watcher = nil
     if let descriptor { TCP.close(descriptor) }
+    descriptor = nil
     for incoming in greeting { incoming.close() }
     greeting = []
+  }
+
+  /// Goes on with another descriptor.
+  func resume(_ descriptor: Int32?, on loop: isolated Loop) {
+    guard sweeper != nil else {
+      if let descriptor { TCP.close(descriptor) }
+      return
+    }
+    isSuspended = false
+    self.descriptor = descriptor
+    if let descriptor { watcher = loop.watcher(descriptor, self) }
+    watcher?.watch(for: .readable)
   }
 
   func ready(_ events: Readiness, on loop: isolated Loop) {
@@ -52,6 +78,10 @@ final class Listener: ReadinessHandler {
     // Bounded, so that a flood of connections does not starve those that are open.
     for _ in 0..<64 {
       guard let (descriptor, remote) = TCP.accept(descriptor) else { return }
+      guard !filter.blocks(remote.address) else {
+        TCP.close(descriptor)
+        continue
+      }
       welcome(.tcp(descriptor), from: remote, on: loop)
     }
   }

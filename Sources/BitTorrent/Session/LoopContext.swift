@@ -44,8 +44,14 @@ final class LoopContext: DeferredWork {
   var neighbours: Confined<LocalNeighbours>?
   /// uTP beside each listener.
   var utp: [UTPPort] = []
-  /// Where peers see us.
-  var ourAddress = AddressVotes()
+  /// Where others see us.
+  let externals: ExternalAddresses
+  /// At which ports others reach us.
+  let publicPorts: PublicPorts
+  /// The interface that all goes through; `nil` if any will do.
+  let binding: SocketBinding?
+  /// Whom the session has nothing to do with.
+  let filter: AddressFilter
   /// Connections of all torrents of the session, half-open ones and those that wait for their torrent
   /// included.
   let connections: ConnectionPermits
@@ -76,6 +82,10 @@ final class LoopContext: DeferredWork {
     self.configuration = configuration
     disk = shared.disk
     connections = shared.connections
+    filter = shared.filter
+    externals = shared.externals
+    binding = shared.binding
+    publicPorts = shared.publicPorts
     self.peerID = peerID
     self.listeningPort = listeningPort
     gate = AnnounceGate(configuration.announces)
@@ -83,6 +93,8 @@ final class LoopContext: DeferredWork {
     var options = HTTPClientOptions()
     options.source = configuration.source
     options.certificates = configuration.certificates
+    options.binding = shared.binding
+    options.streamsTo = { [filter] address in !filter.blocks(address) }
     http = HTTPClient(on: loop, options: options)
     batches = BatchAnnouncer(peerID: peerID, http: http, gate: gate)
     received = ReceiveBuffer(capacity: Self.receiveSize)

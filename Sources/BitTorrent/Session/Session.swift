@@ -4,6 +4,7 @@ import EventLoop
 public import Metainfo
 import PeerProtocol
 import PieceStorage
+import PortMapping
 import Synchronization
 
 /// The engine: torrents, their peers and the threads that they share.
@@ -13,6 +14,8 @@ public final class Session: Sendable {
   private struct Life {
     var isStopped = false
     var next = 0
+    /// Asks the router, if one is to be asked.
+    var mapper: PortMapper?
   }
 
   let configuration: SessionConfiguration
@@ -27,6 +30,8 @@ public final class Session: Sendable {
   let udpTrackers: UDPTrackerLink?
   /// The local network, on the first loop; `nil` if it is left alone.
   private let neighbours: Confined<LocalNeighbours>?
+  /// Watches the session's interface, on the first loop; `nil` if it has none of its own.
+  private let networkGuard: Confined<NetworkGuard>?
   let registry = TorrentRegistry()
   private let life = Mutex(Life())
 
@@ -40,10 +45,14 @@ public final class Session: Sendable {
   public init(_ configuration: SessionConfiguration) async throws(SessionError) {
     self.configuration = configuration
     let peerID = PeerID.random(prefix: configuration.peerIDPrefix)
-    let sockets = try ListeningSockets.bind(configuration.listen)
+    let binding = configuration.interface.map { SocketBinding($0) }
+    if let binding, !binding.isUp {
+      throw SessionError(.cannotListen, "there is no interface '\(binding.name)' with an address")
+    }
+    let sockets = try ListeningSockets.bind(configuration.listen, through: binding)
     listening = sockets.map(\.bound)
     let count = max(1, configuration.loops)
-    let shared = SharedResources(configuration, loops: count)
+    let shared = SharedResources(configuration, binding: binding, loops: count)
     self.shared = shared
     let port = listening.first?.port ?? 0
     var loops: [Confined<LoopContext>] = []
@@ -65,7 +74,7 @@ public final class Session: Sendable {
         if !configuration.usesTCP { TCP.close(pair.stream) }
         let listener = Listener(
           descriptor: configuration.usesTCP ? pair.stream : nil, bound: pair.bound, registry: registry,
-          policy: configuration.encryption)
+          policy: configuration.encryption, filter: shared.filter)
         listener.start(on: loop)
         return Confined(listener, on: loop)
       }
@@ -74,7 +83,8 @@ public final class Session: Sendable {
     ports = await first.perform { loop in
       zip(sockets, listeners).map { pair, listener in
         let port = DatagramPort(
-          UDPSocket(pair.datagrams, bound: pair.bound, datagramSize: UTPPort.largestDatagram))
+          UDPSocket(pair.datagrams, bound: pair.bound, datagramSize: UTPPort.largestDatagram),
+          filter: shared.filter)
         if configuration.usesUTP {
           let utp = UTPPort(port, on: loop) { carrier, remote, loop in
             listener.value(on: loop).welcome(carrier, from: remote, on: loop)
@@ -97,12 +107,18 @@ public final class Session: Sendable {
         context.listening = bound
       }
     }
-    neighbours = await Self.meetNeighbours(configuration, listening: listening, registry: registry, on: first)
+    neighbours = await Self.meetNeighbours(
+      configuration, listening: listening, registry: registry, binding: shared.binding, on: first)
     if let neighbours {
       for context in loops {
         await context.loop.perform { loop in context.value(on: loop).neighbours = neighbours }
       }
     }
+    networkGuard = await Self.guardNetwork(
+      configuration, sockets.map(\.wanted), listeners: listeners, ports: ports, neighbours: neighbours,
+      loops: loops, registry: registry, binding: shared.binding)
+    let mapper = startPortMapper()
+    life.withLock { $0.mapper = mapper }
   }
 
   /// Gives the other loops uTP at the ports of the first.
@@ -145,20 +161,45 @@ public final class Session: Sendable {
   ) async -> UDPTrackerLink? {
     guard !ports.isEmpty else { return nil }
     return await context.loop.perform { loop in
-      let names = TrackerNames(fixed: context.value(on: loop).configuration.trackerAddresses)
-      let service = UDPTrackerService(ports.map { $0.value(on: loop) }, names: names)
+      let context = context.value(on: loop)
+      let names = TrackerNames(fixed: context.configuration.trackerAddresses, binding: context.binding)
+      let service = UDPTrackerService(
+        ports.map { $0.value(on: loop) }, names: names, publicPorts: context.publicPorts)
       service.start(on: loop)
       return UDPTrackerLink(service: Confined(service, on: loop))
     }
   }
 
+  /// Watches the session's interface, if it has one of its own.
+  private static func guardNetwork(
+    _ configuration: SessionConfiguration, _ wanted: [Endpoint], listeners: [Confined<Listener>],
+    ports: [Confined<DatagramPort>], neighbours: Confined<LocalNeighbours>?, loops: [Confined<LoopContext>],
+    registry: TorrentRegistry, binding: SocketBinding?
+  ) async -> Confined<NetworkGuard>? {
+    guard let binding else { return nil }
+    return await loops[0].loop.perform { loop in
+      let places = wanted.indices.map { index in
+        NetworkGuard.Place(
+          wanted: wanted[index], bound: ports[index].value(on: loop).socket.bound,
+          listener: listeners[index].value(on: loop),
+          port: ports[index].value(on: loop))
+      }
+      let watch = NetworkGuard(
+        binding, places, loops: loops, registry: registry, neighbours: neighbours?.value(on: loop),
+        configuration: configuration)
+      watch.start(on: loop)
+      return Confined(watch, on: loop)
+    }
+  }
+
   /// Listens to the local network, if that is wished.
   private static func meetNeighbours(
-    _ configuration: SessionConfiguration, listening: [Endpoint], registry: TorrentRegistry, on first: Loop
+    _ configuration: SessionConfiguration, listening: [Endpoint], registry: TorrentRegistry,
+    binding: SocketBinding?, on first: Loop
   ) async -> Confined<LocalNeighbours>? {
     guard configuration.localDiscovery else { return nil }
     return await first.perform { loop in
-      Confined(LocalNeighbours(listening: listening, registry: registry), on: loop)
+      Confined(LocalNeighbours(listening: listening, registry: registry, binding: binding), on: loop)
     }
   }
 
@@ -173,6 +214,7 @@ public final class Session: Sendable {
       let shared = context.value(on: loop)
       let service = DHTService(
         configuration, ports: ports.map { $0.value(on: loop) }, listeningPort: shared.listeningPort,
+        publicPorts: shared.publicPorts, externals: shared.externals, binding: shared.binding,
         disk: shared.disk, file: file, state: state, on: loop)
       service.start(on: loop)
       return DHTHandle(service: Confined(service, on: loop))
@@ -222,6 +264,14 @@ public final class Session: Sendable {
 
   var disk: DiskPool { shared.disk }
 
+  var filter: AddressFilter { shared.filter }
+
+  var publicPorts: PublicPorts { shared.publicPorts }
+
+  var externals: ExternalAddresses { shared.externals }
+
+  var binding: SocketBinding? { shared.binding }
+
   var isStopped: Bool { life.withLock(\.isStopped) }
 
   /// Takes a torrent out: peers are closed, trackers told, files left as they are.
@@ -247,6 +297,12 @@ public final class Session: Sendable {
       return wasStopped
     }
     guard !wasStopped else { return }
+    let mapper = life.withLock { $0.mapper.take() }
+    let hasDoors = !portMappings.isEmpty
+    mapper?.stop()
+    if let networkGuard {
+      await networkGuard.loop.perform { loop in networkGuard.value(on: loop).close() }
+    }
     for listener in listeners {
       await listener.loop.perform { loop in listener.value(on: loop).stop() }
     }
@@ -272,6 +328,7 @@ public final class Session: Sendable {
     if let service = udpTrackers?.service {
       await service.loop.perform { loop in service.value(on: loop).stop(on: loop) }
     }
+    if hasDoors { await mapper?.waitUntilStopped(within: seconds) }
     disk.stop()
     // Last of all: over them peers and trackers are told that we go.
     for context in loops {

@@ -1,4 +1,5 @@
 public import Addresses
+public import Blocklist
 public import Encryption
 import Threads
 
@@ -52,6 +53,16 @@ public struct SessionConfiguration: Sendable {
   public var encryption = EncryptionPolicy.allow
   /// How peers on the local network are limited.
   public var localPeers = LocalPeers.limited
+  /// The name of the interface, or the address, that everything is to go through: peers, trackers, web seeds, the
+  /// DHT. While it is gone, nothing leaves by another way. `nil` leaves it to the system. Names of hosts are looked
+  /// up by the system's resolver, but not while the interface is gone.
+  public var interface: String?
+  /// Addresses that the session has nothing to do with: no peers, nodes of the DHT, or web seeds. Trackers are not
+  /// looked up in it.
+  public var blocklist = Blocklist()
+  /// Whether a router is asked to let connections in (NAT-PMP, UPnP). Never for sessions on
+  /// loopback only, nor with an `interface`, since routers are asked by whatever way the system takes.
+  public var mapsPorts = false
   /// Whether peers are told of each other (BEP 11). Those of private torrents never are.
   public var peerExchange = true
   /// Whether peers that cannot be reached are met through others, and others are helped to (BEP 55); needs uTP.
@@ -84,6 +95,9 @@ public struct SessionConfiguration: Sendable {
   var rescueAfter = 10.0
   /// Addresses of UDP trackers whose names are not looked up.
   var trackerAddresses: [String: [IPAddress]] = [:]
+  /// Where routers are, for tests: the one that speaks NAT-PMP, and the URL at which another describes itself.
+  var gateway: IPAddress?
+  var gatewayDescription: String?
   /// Which blocks of v2 torrents are compared with their leaf hashes as they come.
   var leafChecks = LeafChecks.whereNeeded
   /// How announces are spread out.

@@ -56,6 +56,9 @@ final class TorrentRegistry: Sendable {
     }
   }
 
+  /// All. One with two hashes is there twice.
+  var seats: [Confined<TorrentSeat>] { torrents.withLock { Array($0.values) } }
+
   /// The torrent that a hash names.
   func find(_ hash: InfoHash) -> Confined<TorrentSeat>? {
     torrents.withLock { $0[hash] }

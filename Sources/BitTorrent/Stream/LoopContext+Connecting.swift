@@ -9,7 +9,7 @@ extension LoopContext {
     to candidate: PeerBook.Candidate, isUTPOnly: Bool = false, on loop: isolated Loop
   ) -> PeerStream.Carrier? {
     let remote = candidate.endpoint
-    let port = utp.first { $0.bound.address.isV4 == remote.address.isV4 }
+    let port = utpPort(to: remote.address)
     var stream: Confined<UTPStream>?
     if let port, !configuration.usesTCP || candidate.transport != .tcp {
       stream = port.connect(to: remote).map { Confined($0, on: loop) }
@@ -17,8 +17,8 @@ extension LoopContext {
     guard configuration.usesTCP, !isUTPOnly, stream == nil || candidate.transport != .utp else {
       return stream.map { .utp($0) }
     }
-    let source = configuration.listen.first { $0.address.isV4 == remote.address.isV4 }
-    guard let descriptor = try? TCP.connect(to: remote, from: source?.address) else {
+    let source = source(to: remote.address)
+    guard let descriptor = try? TCP.connect(to: remote, from: source, through: binding) else {
       return stream.map { .utp($0) }
     }
     guard let stream else { return .tcp(descriptor) }

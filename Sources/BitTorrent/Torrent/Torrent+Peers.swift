@@ -22,7 +22,7 @@ extension Torrent {
 
   /// Opens connections while there are peers worth trying and room for them.
   func connectMore(on loop: isolated Loop) {
-    guard !isStopping, state == .downloading || state == .seeding else { return }
+    guard !isStopping, state == .downloading || state == .seeding, context.isReachable else { return }
     while connecting < context.configuration.halfOpen, connections < context.configuration.peersPerTorrent,
       context.connections.take()
     {
@@ -110,11 +110,19 @@ extension Torrent {
     return true
   }
 
-  /// Which of two connections with the same peer stays: an established one; of two fresh ones the one
+  /// Seconds of silence after which a peer that comes again is believed that its old connection is dead.
+  private static let silence = 5.0
+
+  /// Which of two connections with the same peer stays: an established one that is alive; of two fresh ones the one
   /// that the side with the smaller peer id opened, so that both sides decide alike.
   private func choose(_ old: PeerConnection, _ new: PeerConnection, on loop: isolated Loop) -> (
     kept: PeerConnection, dropped: PeerConnection
   ) {
+    if !new.isOutgoing, old.remote.address == new.remote.address,
+      loop.now.seconds(since: old.lastReceived) > Self.silence
+    {
+      return (new, old)
+    }
     guard old.isOutgoing != new.isOutgoing, loop.now.seconds(since: old.openedAt) < 2, let id = new.peerID
     else { return (old, new) }
     let keepsOutgoing = localPeerID < id
@@ -166,7 +174,7 @@ extension Torrent {
       book.rest(peer.endpoint, until: now + 600)
     case .duplicate:
       break
-    case .stopped:
+    case .stopped, .networkLost:
       // Our own doing: the peer may be tried again at once.
       if let endpoint = peer.listening { book.rest(endpoint, until: now) }
     case .closedByPeer, .handshakeTimeout, .badHandshake, .badEncryption, .readError:
@@ -190,16 +198,18 @@ extension Torrent {
 
   /// A peer says at which address it sees us.
   func sees(_ peer: PeerConnection, us address: IPAddress) {
-    context.ourAddress.vote(address, from: peer.remote.address)
+    if context.externals.vote(address, from: peer.remote.address) {
+      context.externalAddressChanged(isV4: address.isV4)
+    }
     peer.priority = priority(of: peer.endpoint, seenFrom: peer.stream.local)
-    if let ours = context.ourAddress.address(isV4: address.isV4) {
+    if let ours = context.externals.address(isV4: address.isV4) {
       book.weAre(Endpoint(ours, port: listeningPort))
     }
   }
 
   /// The rank that a connection has on both of its ends (BEP 40).
   func priority(of remote: Endpoint, seenFrom local: Endpoint?) -> UInt32 {
-    var ours = context.ourAddress.address(isV4: remote.address.isV4)
+    var ours = context.externals.address(isV4: remote.address.isV4)
     // In our own network others see us as the socket does.
     if ours == nil || remote.address.isPrivate || remote.address.isLoopback {
       ours = local?.address

@@ -51,7 +51,7 @@ final class Torrent: DeferredWork {
   var rates: TorrentRates?
 
   // Peers.
-  var book = PeerBook()
+  var book: PeerBook
   var peers: [PeerConnection?] = []
   var freeSlots: [PeerSlot] = []
   var nextSerial: UInt32 = 0
@@ -109,6 +109,7 @@ final class Torrent: DeferredWork {
     self.context = context
     self.localPeerID = localPeerID
     self.listeningPort = listeningPort
+    book = PeerBook(filter: context.filter)
     lastSecond = now
     down = RateMeter(now: now)
     up = RateMeter(now: now)

@@ -92,7 +92,7 @@ extension Announcer {
     let tracker = list.trackers[errand.index]
     let facts = owner.announceFacts
     let request = AnnounceRequest(
-      infoHash: infoHash, peerID: context.peerID.bytes, port: context.listeningPort,
+      infoHash: infoHash, peerID: context.peerID.bytes, port: context.announcedPort,
       uploaded: facts.uploaded, downloaded: facts.downloaded, left: facts.left, event: .regular,
       wanted: facts.wanted, key: key, trackerID: tracker.trackerID)
     let query = extensionQuery(errand.index, .regular, tracker.url, on: loop)
@@ -103,7 +103,7 @@ extension Announcer {
       var (limits, request) = (HTTPLimits(maximumBytes: Self.replyLimit, timeout: Self.patience), request)
       if let family = way.family {
         limits.family = family == .v4 ? .v4 : .v6
-        request.port = way.port
+        request.port = family == .v4 ? context.publicPorts.port(for: way.port) : way.port
       }
       let transfer = transfer(request, query, to: tracker.url, over: way, limits: limits, on: loop) {
         loop, result in
@@ -119,7 +119,7 @@ extension Announcer {
     if case .success(let reply) = result {
       errand.hasReplied = true
       heardExtensions(errand.index, reply.extensions, on: loop)
-      learn(reply, on: loop)
+      learn(reply, from: list.trackers[errand.index].url, on: loop)
     }
     guard errand.open <= 0 else { return }
     if !errand.hasReplied { reports.failed(errand.index) }

@@ -207,6 +207,21 @@ final class UTPPort: DatagramReceiver, DeferredWork {
     timer?.set(after: deadline > now ? Double(deadline - now) / 1e6 : 0)
   }
 
+  /// Ends all connections at once; others may follow. What only sends is closed until `resume`.
+  func suspend(on loop: isolated Loop) {
+    guard isOpen else { return }
+    core.abortAll()
+    serve(on: loop)
+    schedule()
+    if gate != nil { socket.suspend() }
+  }
+
+  /// Goes on with another way out of the port.
+  func resume(outlet descriptor: Int32, on loop: isolated Loop) {
+    guard isOpen, gate != nil else { return TCP.close(descriptor) }
+    _ = socket.resume(descriptor, bound: bound, on: loop)
+  }
+
   /// Ends all connections at once, telling peers once.
   func close(on loop: isolated Loop) {
     guard isOpen else { return }

@@ -26,7 +26,8 @@ extension Torrent {
 
   /// Uses as many as may be used at a time; called with time.
   func useWebSeeds(on loop: isolated Loop) {
-    guard !webSeeds.isEmpty, state == .downloading, !isStopping, !picker.missing.isEmpty else { return }
+    guard !webSeeds.isEmpty, state == .downloading, !isStopping, !picker.missing.isEmpty, context.isReachable
+    else { return }
     var active = webSeeds.count { $0.peer != nil }
     for seed in webSeeds where seed.isReady(now: loop.now) {
       guard active < context.configuration.webSeeds.maximumActive, context.connections.take() else { return }

@@ -32,6 +32,9 @@ final class WebRun: HTTPStreamReceiver {
   /// Blocks that have not been handed on.
   var missing: ArraySlice<Block> { blocks[nextBlock...] }
 
+  /// Whether a part of a file is still to come with it.
+  func needs(_ file: Int) -> Bool { segments[segment...].contains { !$0.isPadding && $0.file == file } }
+
   /// Asks for the next segment, or tells the seed that there is none.
   func goOn(on loop: isolated Loop) {
     while segment < segments.count {

@@ -177,13 +177,21 @@ final class WebSeed {
     underWay.removeAll { $0 === run }
     absent.insert(file)
     note(fault)
-    for block in run.missing { torrent.takeBack(block, from: peer) }
+    // Those that wait for it would never begin, and keep others from it.
+    let lost = waiting.filter { $0.needs(file) }
+    waiting.removeAll { $0.needs(file) }
+    for run in [run] + lost {
+      for block in run.missing { torrent.takeBack(block, from: peer) }
+    }
     for piece in torrent.info.files[file].pieces where peer.has[piece] {
       peer.has[piece] = false
       torrent.lost(peer, piece, on: loop)
     }
     torrent.closeIdlePieces()
-    guard peer.has.isEmpty else { return torrent.fillAll(on: loop) }
+    guard peer.has.isEmpty else {
+      beginMore(on: loop)
+      return torrent.fillAll(on: loop)
+    }
     // Perhaps it is put there later.
     absent = []
     setAside(fault, on: loop)

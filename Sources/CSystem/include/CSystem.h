@@ -53,6 +53,12 @@ int apus_send_whole(int fd, const struct apus_datagram *datagram, const uint8_t 
 /// Has datagrams cut into fragments where the path needs it, instead of being held back by what the system has
 /// heard of the path.
 void apus_allow_fragments(int fd, int family);
+/// Has a socket use the interface of that name only; 0 or -1 with errno.
+int apus_bind_device(int fd, const char *device);
+/// A descriptor that becomes readable when interfaces or their addresses change, or -1.
+int apus_watch_interfaces(void);
+/// Reads, without waiting, all that there is, and forgets it.
+void apus_drain(int fd);
 /// The terminal's columns on a descriptor, or 0.
 int apus_terminal_columns(int fd);
 /// The terminal's rows on a descriptor, or 0.
@@ -105,7 +111,7 @@ void apus_discard(void *base, size_t size);
 int apus_listen_locally(const char *path);
 /// A stream socket that is connected to one that listens at a path; the descriptor, or -1 with errno.
 int apus_connect_locally(const char *path);
-/// Whether who is at the other end of a local stream socket is our own user, or the system's.
+/// Whether who is at the other end of a local stream socket is our own user, or one of the two is the system's.
 int apus_is_own_user(int fd);
 /// Sends bytes with copies of descriptors; 0 or -1 with errno.
 int apus_send_descriptors(int fd, const void *bytes, size_t length, const int *descriptors, int count);
@@ -117,6 +123,8 @@ int apus_set_patience(int fd, int milliseconds);
 int apus_socket_type(int fd, int *listens);
 /// Has a descriptor closed when another program is run; 0 or -1 with errno.
 int apus_set_close_on_exec(int fd);
+/// Has calls on a descriptor return at once; 0 or -1 with errno.
+int apus_set_non_blocking(int fd);
 /// A copy of a descriptor that is closed when another program is run; -1 with errno.
 int apus_duplicate(int fd);
 /// errno of the calling thread.

@@ -65,7 +65,7 @@ extension DHTNode {
 
   /// Our address, learnt otherwise; counts until nodes agree on another.
   public func assume(_ address: IPAddress, now: Double) {
-    guard address.isV4 != isV6, votes.winner == nil, !id.isValid(for: address), table.count == 0 else {
+    guard address.isV4 != isV6, externalAddress == nil, !id.isValid(for: address), table.count == 0 else {
       return
     }
     id = .derived(from: address, random)

@@ -74,7 +74,7 @@ extension DHTNode {
 
   /// Others see us at another address: our id follows it, and the table is sorted anew (BEP 42).
   private func moved(now: Double) {
-    guard let address = votes.winner else { return }
+    guard let address = externalAddress else { return }
     events.append(.externalAddress(address))
     guard !id.isValid(for: address) else { return }
     id = .derived(from: address, random)

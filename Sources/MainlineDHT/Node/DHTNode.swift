@@ -61,7 +61,8 @@ public final class DHTNode {
   var items = ItemStore()
   var tokens: TokenSource
   var limiter: AnswerLimiter
-  var votes = AddressVotes()
+  /// Four nodes of different networks have to agree where we are.
+  var votes = AddressVotes(quorum: 4)
   var transactions = TransactionTable()
   var searches: [RequestID: Search] = [:]
   /// Addresses that have answered us, and until when that counts.
@@ -94,7 +95,7 @@ public final class DHTNode {
   }
 
   /// Our address as others see it, once enough of them agree.
-  public var externalAddress: IPAddress? { votes.winner }
+  public var externalAddress: IPAddress? { votes.winner(isV4: !isV6) }
 
   /// Nodes in the routing table.
   public var nodeCount: Int { table.count }

@@ -47,6 +47,8 @@ final class HTTPDesk {
   private var datedAt: UInt64 = 0
   private var connections: [HTTPConnection] = []
   private var listeners: [HTTPListener] = []
+  /// Nothing that has not been read is read: another process is to do that, perhaps.
+  private var isPaused = false
   private var clock: LoopTimer?
   private var dice: Dice
 
@@ -81,6 +83,46 @@ final class HTTPDesk {
     listeners = []
   }
 
+  /// Accepts no more and reads no more; the descriptors of connections from which all that was read is answered, and
+  /// of which another process learns all it needs from the system.
+  func pause(on loop: isolated Loop) -> [Int32] {
+    isPaused = true
+    for listener in listeners { listener.watch(false) }
+    return connections.compactMap { connection in
+      guard connection.phase == .resting || connection.phase == .reading else { return nil }
+      connection.release()
+      // What a proxy said before the first request, the other process would not know.
+      let isKnown =
+        beginsWithProxyHeader(connection.remote)
+        ? connection.awaitsProxyHeader : connection.client == connection.remote
+      return isKnown && !connection.isSecure ? connection.descriptor : nil
+    }
+  }
+
+  /// Connections that have not been sent all of an answer, or have not taken it.
+  var unfinished: Int { connections.count { $0.phase == .writing || $0.phase == .lingering } }
+
+  /// Goes on after `pause`.
+  func resume(on loop: isolated Loop) {
+    isPaused = false
+    for listener in listeners { listener.watch(true) }
+    for connection in connections { _ = connection.wait(on: loop) }
+  }
+
+  /// Serves a connection that another process accepted; its descriptor is the desk's from now on.
+  func adopt(_ descriptor: Int32, on loop: isolated Loop) {
+    guard let remote = TCP.remote(descriptor) else { return TCP.close(descriptor) }
+    let connection = HTTPConnection(descriptor, from: remote, desk: self, now: loop.now)
+    TCP.setLowWater(descriptor, 1)
+    connection.awaitsProxyHeader = beginsWithProxyHeader(remote)
+    serve(connection, on: loop)
+  }
+
+  /// Whether who connects from there says first for whom it speaks.
+  private func beginsWithProxyHeader(_ remote: Endpoint) -> Bool {
+    proxies.manner == .proxyProtocol && proxies.isTrusted(remote.address)
+  }
+
   /// Closes everything.
   func close(on loop: isolated Loop) {
     stopListening(on: loop)
@@ -102,7 +144,7 @@ final class HTTPDesk {
         return
       }
       let connection = HTTPConnection(descriptor, from: remote, desk: self, now: loop.now)
-      connection.awaitsProxyHeader = proxies.manner == .proxyProtocol && proxies.isTrusted(remote.address)
+      connection.awaitsProxyHeader = beginsWithProxyHeader(remote)
       if listener.isSecure {
         connection.isSecure = true
         if !connection.awaitsProxyHeader {
@@ -118,6 +160,7 @@ final class HTTPDesk {
     if connection.phase == .writing {
       guard flush(connection, on: loop) else { return }
     }
+    guard !isPaused else { return close(connection) }
     serve(connection, on: loop)
   }
 
@@ -183,6 +226,7 @@ final class HTTPDesk {
 
   /// Closes the connections whose time is up.
   private func closeLate(on loop: isolated Loop) {
+    guard !isPaused else { return }
     let now = loop.now
     // From the end, as the last takes the place of one that goes.
     for index in stride(from: connections.count - 1, through: 0, by: -1) {
@@ -221,6 +265,12 @@ final class HTTPListener: ReadinessHandler {
   }
 
   func ready(_ events: Readiness, on loop: isolated Loop) { desk.accept(self, on: loop) }
+
+  /// Accepts, or waits until it may.
+  func watch(_ accepts: Bool) {
+    watcher?.watch(for: accepts ? .readable : [])
+    if !accepts { timer?.cancel() }
+  }
 
   /// Accepts nothing for a moment.
   func rest(on loop: isolated Loop) {

@@ -20,6 +20,7 @@ struct HandOverFault: Error, Equatable, CustomStringConvertible {
 ///                                                 connection ids. A snapshot has been written.
 ///     loaded                                   →
 ///                                                 (reads no more from the sockets, writes what has changed)
+///                                              ←  connections, with descriptors of connections; any number of those
 ///                                              ←  yours
 ///     serving                                  →  (ends)
 ///
@@ -31,6 +32,7 @@ enum HandOverMessage: UInt8 {
   case yours
   case serving
   case failed
+  case connections
 
   static let version = "1"
 }
@@ -61,9 +63,15 @@ struct HandOverChannel: ~Copyable {
     guard result == 0 else { throw HandOverFault(system: "the other process cannot be reached") }
   }
 
-  /// Waits for the message that has to come.
-  func expect(_ message: HandOverMessage) throws(HandOverFault) -> (text: String, sockets: ListeningSocketSet)
-  {
+  /// What came.
+  struct Arrival {
+    var message: HandOverMessage
+    var text: String
+    var descriptors: [Int32]
+  }
+
+  /// Waits for the message that has to come, one of these.
+  func expect(_ messages: HandOverMessage...) throws(HandOverFault) -> Arrival {
     var descriptors: [Int32] = []
     do throws(HandOverFault) {
       let header = try read(4, &descriptors)
@@ -74,8 +82,10 @@ struct HandOverChannel: ~Copyable {
       let body = try read(length, &descriptors)
       let text = String(decoding: body[1...], as: UTF8.self)
       if body[0] == HandOverMessage.failed.rawValue { throw HandOverFault(text) }
-      guard body[0] == message.rawValue else { throw HandOverFault("the other process speaks otherwise") }
-      return (text, ListeningSocketSet(descriptors))
+      guard let message = messages.first(where: { $0.rawValue == body[0] }) else {
+        throw HandOverFault("the other process speaks otherwise")
+      }
+      return Arrival(message: message, text: text, descriptors: descriptors)
     } catch {
       for descriptor in descriptors { TCP.close(descriptor) }
       throw error

@@ -1,4 +1,6 @@
+import Bytes
 internal import CSystem
+internal import EventLoop
 internal import Glibc
 
 /// The side of the new process in a hand-over: one call after the other.
@@ -20,20 +22,33 @@ struct HandOverClient: ~Copyable {
   }
 
   /// Gets the sockets and the secret; the running tracker has written a snapshot.
-  func begin() throws(HandOverFault) -> (sockets: ListeningSocketSet, secret: String) {
+  func begin() throws(HandOverFault) -> (sockets: ListeningSocketSet, secret: [UInt8]) {
     try channel.send(.hello, HandOverMessage.version)
-    let (secret, sockets) = try channel.expect(.sockets)
-    return (sockets, secret)
+    let arrival = try channel.expect(.sockets)
+    return (ListeningSocketSet(arrival.descriptors), [UInt8](hexadecimal: arrival.text) ?? [])
   }
 
-  /// Says that the snapshot is loaded; returns when the running tracker reads no more and has written what changed.
-  func take() throws(HandOverFault) {
+  /// Says that the snapshot is loaded; returns when the running tracker reads no more and has written what changed,
+  /// with the connections that it had.
+  func take() throws(HandOverFault) -> [Int32] {
     try channel.send(.loaded)
-    _ = try channel.expect(.yours)
+    var connections: [Int32] = []
+    do throws(HandOverFault) {
+      while true {
+        let arrival = try channel.expect(.connections, .yours)
+        connections += arrival.descriptors
+        if arrival.message == .yours { return connections }
+      }
+    } catch {
+      for connection in connections { TCP.close(connection) }
+      throw error
+    }
   }
 
   /// Says that the place is taken.
-  func finish() throws(HandOverFault) { try channel.send(.serving) }
+  func finish() {
+    do throws(HandOverFault) { try channel.send(.serving) } catch { return }
+  }
 
   /// Says that it is not going to be taken, and why.
   func giveUp(_ reason: String) {

@@ -1,3 +1,4 @@
+import Bytes
 internal import CSystem
 internal import EventLoop
 internal import Glibc
@@ -8,9 +9,10 @@ import Threads
 protocol HandingOver: AnyObject, Sendable {
   /// Writes a snapshot that the new process is going to read; gives the sockets' descriptors and the secret of the
   /// connection ids.
-  func prepareHandOver() throws(HandOverFault) -> (descriptors: [Int32], secret: String)
-  /// Reads no more from the sockets, then writes what has changed since.
-  func pauseForHandOver() throws(HandOverFault)
+  func prepareHandOver() throws(HandOverFault) -> (descriptors: [Int32], secret: [UInt8])
+  /// Reads no more from the sockets, then writes what has changed since; gives the connections that the new process is
+  /// to serve.
+  func pauseForHandOver() throws(HandOverFault) -> [Int32]
   /// Goes on as if nothing had been.
   func resume()
   /// The new process serves: it remains to answer what is under way and to end.
@@ -75,10 +77,14 @@ final class HandOverServer: Sendable {
       guard descriptors.count <= Int(APUS_DESCRIPTORS) else {
         throw HandOverFault("there are too many sockets")
       }
-      try channel.send(.sockets, secret, descriptors: descriptors)
+      try channel.send(.sockets, secret.hexadecimal, descriptors: descriptors)
       _ = try channel.expect(.loaded)
       isPaused = true
-      try tracker.pauseForHandOver()
+      let connections = try tracker.pauseForHandOver()
+      for start in stride(from: 0, to: connections.count, by: Int(APUS_DESCRIPTORS)) {
+        let end = min(connections.count, start + Int(APUS_DESCRIPTORS))
+        try channel.send(.connections, descriptors: Array(connections[start..<end]))
+      }
       try channel.send(.yours)
       _ = try channel.expect(.serving)
       tracker.handedOver()

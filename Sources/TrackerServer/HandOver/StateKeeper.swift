@@ -9,9 +9,10 @@ protocol HandedFrontEnds: AnyObject, Sendable {
   /// The descriptors of all sockets that are listened on.
   var listeningDescriptors: [Int32] { get }
   /// What the connection ids are made with.
-  var connectionSecret: String { get }
-  /// Reads no more from the sockets, accepts no more; what has come is answered. Returns when that is so.
-  func pause()
+  var connectionSecret: [UInt8] { get }
+  /// Reads no more from the sockets, accepts no more; what was read is answered. Returns when that is so, with the
+  /// descriptors of connections that another process can serve.
+  func pause() -> [Int32]
   /// Reads and accepts again.
   func resume()
 }
@@ -82,6 +83,9 @@ final class StateKeeper: HandingOver {
     return true
   }
 
+  /// Leaves the folder to another tracker.
+  func release() { flock(lock, LOCK_UN) }
+
   /// Loads the snapshot; one that cannot be used is put aside.
   func load() -> Start {
     do throws(SnapshotFault) {
@@ -91,6 +95,18 @@ final class StateKeeper: HandingOver {
       let aside = folder.putAside(folder.snapshot)
       let kept = aside.map { "; it is kept as '\($0)'" } ?? ""
       return Start(notice: "the snapshot '\(folder.snapshot)' is not used: \(error)\(kept)")
+    }
+  }
+
+  /// Loads the snapshot that the tracker before has just written; without it there is nothing to take over.
+  func loadHandedOver() throws(HandOverFault) {
+    do throws(SnapshotFault) {
+      let threads = Processors.count
+      guard try folder.read(folder.snapshot, into: table, now: clock(), threads: threads) != nil else {
+        throw SnapshotFault.cutShort
+      }
+    } catch {
+      throw HandOverFault("the snapshot of the running tracker cannot be used: \(error)")
     }
   }
 
@@ -152,12 +168,14 @@ final class StateKeeper: HandingOver {
     server?.stop()
     loop.stop()
     loop.join()
-    if wasStarted { save() }
+    guard wasStarted else { return }
+    save()
+    release()
   }
 
   // MARK: Handing over
 
-  func prepareHandOver() throws(HandOverFault) -> (descriptors: [Int32], secret: String) {
+  func prepareHandOver() throws(HandOverFault) -> (descriptors: [Int32], secret: [UInt8]) {
     guard let frontEnds = progress.withLock({ $0.frontEnds }) else {
       throw HandOverFault("the running tracker is about to end")
     }
@@ -167,18 +185,20 @@ final class StateKeeper: HandingOver {
     return (frontEnds.listeningDescriptors, frontEnds.connectionSecret)
   }
 
-  func pauseForHandOver() throws(HandOverFault) {
+  func pauseForHandOver() throws(HandOverFault) -> [Int32] {
     let (frontEnds, since) = progress.withLock { progress in
       progress.isPaused = true
       return (progress.frontEnds, progress.since)
     }
-    frontEnds?.pause()
+    let connections = frontEnds?.pause() ?? []
     try write(to: folder.changes, since: since)
-    flock(lock, LOCK_UN)
+    release()
+    return connections
   }
 
   func resume() {
-    _ = claim(within: 1)
+    // Whoever has the folder serves: the new process may have begun to, and not been heard.
+    guard claim(within: 10) else { return handedOver() }
     unsafe unlink(folder.changes)
     progress.withLock { $0.frontEnds }?.resume()
     progress.withLock { $0.isPaused = false }

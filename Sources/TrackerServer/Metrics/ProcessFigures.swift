@@ -18,12 +18,7 @@ struct ProcessFigures: Sendable {
   /// As they are now.
   static var now: ProcessFigures {
     var figures = ProcessFigures()
-    let page = Int(sysconf(Int32(_SC_PAGESIZE)))
-    let pages = numbers(of: "/proc/self/statm")
-    if pages.count > 1 {
-      figures.virtualMemory = pages[0] * page
-      figures.residentMemory = pages[1] * page
-    }
+    (figures.virtualMemory, figures.residentMemory) = memory
     var usage = rusage()
     unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
     figures.processorSeconds = seconds(usage.ru_utime) + seconds(usage.ru_stime)
@@ -33,6 +28,13 @@ struct ProcessFigures: Sendable {
     figures.descriptors = countDescriptors()
     figures.startTime = started
     return figures
+  }
+
+  /// Bytes of addresses and bytes in memory, without a look at the rest.
+  static var memory: (virtual: Int, resident: Int) {
+    let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+    let pages = numbers(of: "/proc/self/statm")
+    return pages.count > 1 ? (pages[0] * page, pages[1] * page) : (0, 0)
   }
 
   private static func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }

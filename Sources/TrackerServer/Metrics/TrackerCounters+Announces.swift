@@ -6,6 +6,13 @@ extension TrackerCounters {
   /// One announce in so many is looked at closely. A power of two.
   static let sampling: UInt64 = 64
 
+  /// The sums that the history is made of.
+  var totals: TrackerHistory.Totals {
+    TrackerHistory.Totals(
+      announces: announces.load(ordering: .relaxed), scrapes: scrapes.load(ordering: .relaxed),
+      failures: failures.load(ordering: .relaxed))
+  }
+
   /// Announces by event.
   var events: [(name: String, count: Int)] {
     [

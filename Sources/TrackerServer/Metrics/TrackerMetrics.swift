@@ -1,3 +1,4 @@
+import Logging
 internal import Synchronization
 
 /// A tracker's figures for Prometheus.
@@ -16,6 +17,10 @@ enum TrackerMetrics {
       core.counters.announceTime)
     clients(core.status.clients, &page)
     access(core.access, &page)
+    if let log = core.configuration.log {
+      page.single("apus_log_lines_total", .counter, "Lines of the log that were written.", log.lines)
+      page.single("apus_log_dropped_total", .counter, "Lines of the log that found no room.", log.dropped)
+    }
     process(ProcessFigures.now, &page)
     page.single(
       "apus_tracker_uptime_seconds", .gauge, "Seconds since the tracker started.",
@@ -29,6 +34,7 @@ enum TrackerMetrics {
     page.metric("apus_tracker_peers", .gauge, "Peers in the table.")
     page.sample("apus_tracker_peers", [("kind", "seed")], statistics.seeds)
     page.sample("apus_tracker_peers", [("kind", "leech")], statistics.peers - statistics.seeds)
+    page.single("apus_tracker_table_bytes", .gauge, "Memory of the table.", core.table.byteCount)
     page.single("apus_tracker_torrents_limit", .gauge, "Torrents that the table takes.", limits.torrents)
     page.single("apus_tracker_peers_limit", .gauge, "Peers that the table takes.", limits.peers)
   }

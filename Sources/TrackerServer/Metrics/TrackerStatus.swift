@@ -24,10 +24,16 @@ final class TrackerStatus: Sendable {
     var candidates = Largest(limit: TrackerStatus.listed)
     var largest: [Torrent] = []
     var secondsToMinute = 0
+    /// Counts of the last seconds, the latest last.
+    var seconds: [TrackerHistory.Totals] = []
   }
+
+  /// Seconds that present rates are taken over.
+  private static let span = 10
 
   let history = TrackerHistory()
   let clients = ClientCounts()
+  let pages = PageCache()
   private let state = Mutex(State())
   private let beat = Atomic<UInt32>(0)
 
@@ -41,7 +47,10 @@ final class TrackerStatus: Sendable {
   func tick(_ core: TrackerCore) {
     beat.store(core.clock(), ordering: .relaxed)
     look(core.table)
+    let totals = core.counters.totals
     let isMinute = state.withLock { state in
+      state.seconds.append(totals)
+      if state.seconds.count > Self.span + 1 { state.seconds.removeFirst() }
       state.secondsToMinute -= 1
       guard state.secondsToMinute <= 0 else { return false }
       state.secondsToMinute = 60
@@ -52,13 +61,22 @@ final class TrackerStatus: Sendable {
 
   /// Adds a minute to the history.
   func note(_ core: TrackerCore, time: Int64) {
-    let counters = core.counters
-    let totals = TrackerHistory.Totals(
-      announces: counters.announces.load(ordering: .relaxed),
-      scrapes: counters.scrapes.load(ordering: .relaxed),
-      failures: counters.failures.load(ordering: .relaxed))
     history.add(
-      time: time, core.table.statistics, totals, memory: ProcessFigures.now.residentMemory)
+      time: time, core.table.statistics, core.counters.totals, memory: ProcessFigures.memory.resident)
+  }
+
+  /// The figures of this moment, in the form of a minute that goes on as the last seconds did.
+  func present(_ core: TrackerCore, time: Int64) -> TrackerHistory.Minute {
+    let statistics = core.table.statistics
+    var minute = TrackerHistory.Minute(
+      time: time, torrents: statistics.torrents, peers: statistics.peers, seeds: statistics.seeds)
+    let seconds = state.withLock(\.seconds)
+    if seconds.count > 1, let first = seconds.first, let last = seconds.last {
+      minute.announces = (last.announces - first.announces) * 60 / (seconds.count - 1)
+      minute.scrapes = (last.scrapes - first.scrapes) * 60 / (seconds.count - 1)
+      minute.failures = (last.failures - first.failures) * 60 / (seconds.count - 1)
+    }
+    return minute
   }
 
   /// Looks at the next part of the table: at all of it within a minute, never long under one lock.

@@ -1,6 +1,8 @@
 /// The page that shows what the tracker does: whole without a script, which only keeps it fresh.
 struct StatusPage {
-  let statistics: SwarmStatistics
+  /// As things are.
+  let present: TrackerHistory.Minute
+  /// The last day, and the present at its end.
   let minutes: [TrackerHistory.Minute]
   let totals: TrackerHistory.Totals
   let refusals: [(name: String, count: Int)]
@@ -27,7 +29,7 @@ struct StatusPage {
     <meta charset="utf-8">
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <meta name="robots" content="noindex">
-    <title>Tracker: \(Figure.grouped(statistics.peers)) peers in \(Figure.grouped(statistics.torrents)) torrents</title>
+    <title>Tracker: \(Figure.grouped(present.peers)) peers in \(Figure.grouped(present.torrents)) torrents</title>
     <link rel="icon" href="data:,">
     <link rel="stylesheet" href="status.css">
     <noscript><meta http-equiv="refresh" content="60"></noscript>
@@ -51,13 +53,12 @@ struct StatusPage {
   // MARK: Tiles
 
   private var tiles: String {
-    let last = minutes.last
     let rows = [
-      ("Torrents", Figure.grouped(statistics.torrents)), ("Peers", Figure.grouped(statistics.peers)),
-      ("Seeds", Figure.grouped(statistics.seeds)),
-      ("Downloading", Figure.grouped(statistics.peers - statistics.seeds)),
-      ("Announces / s", Figure.short(Double(last?.announces ?? 0) / 60)),
-      ("Errors / min", Figure.grouped(last?.failures ?? 0)), ("Memory", Figure.bytes(memory)),
+      ("Torrents", Figure.grouped(present.torrents)), ("Peers", Figure.grouped(present.peers)),
+      ("Seeds", Figure.grouped(present.seeds)),
+      ("Downloading", Figure.grouped(present.peers - present.seeds)),
+      ("Announces / s", Figure.short(Double(present.announces) / 60)),
+      ("Errors / min", Figure.grouped(present.failures)), ("Memory", Figure.bytes(memory)),
     ]
     let items = rows.map { "<div><dt>\($0.0)</dt><dd>\($0.1)</dd></div>" }.joined()
     return "<dl class=\"tiles\">\(items)</dl>"
@@ -66,7 +67,7 @@ struct StatusPage {
   // MARK: Charts
 
   private var charts: String {
-    guard !minutes.isEmpty else { return "<p>The charts begin a minute after the start.</p>" }
+    guard !minutes.isEmpty else { return "" }
     let group = (minutes.count + Self.points - 1) / Self.points
     let start = minutes[0].time
     func chart(

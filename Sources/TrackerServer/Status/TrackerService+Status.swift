@@ -1,3 +1,4 @@
+internal import Glibc
 import HTTPServer
 import JSON
 internal import Synchronization
@@ -21,9 +22,15 @@ extension TrackerService {
     case "/health": return health(request)
     case "/metrics":
       return guarded(settings.metrics, request) {
-        Self.page(TrackerMetrics.text(core), Exposition.contentType)
+        Self.page(
+          core.status.pages.page("metrics", now: core.clock()) { TrackerMetrics.text(core) },
+          Exposition.contentType)
       }
-    case "/", "/status": return guarded(settings.status, request) { statusPage() }
+    case "/", "/status":
+      return guarded(settings.status, request) {
+        Self.page(
+          core.status.pages.page("status", now: core.clock()) { statusPage() }, "text/html; charset=utf-8")
+      }
     case "/status.css": return Self.page(StatusFiles.style, "text/css; charset=utf-8", maximumAge: 3600)
     case "/status.js":
       return Self.page(StatusFiles.script, "text/javascript; charset=utf-8", maximumAge: 3600)
@@ -34,19 +41,16 @@ extension TrackerService {
 
   // MARK: Pages
 
-  private func statusPage() -> HTTPResponse {
+  private func statusPage() -> String {
     let (counters, status) = (core.counters, core.status)
+    let present = status.present(core, time: Int64(time(nil)))
     let page = StatusPage(
-      statistics: core.table.statistics, minutes: status.history.minutes,
-      totals: TrackerHistory.Totals(
-        announces: counters.announces.load(ordering: .relaxed),
-        scrapes: counters.scrapes.load(ordering: .relaxed),
-        failures: counters.failures.load(ordering: .relaxed)),
+      present: present, minutes: status.history.minutes + [present], totals: counters.totals,
       refusals: counters.refusals,
       torrents: core.configuration.pages.listsTorrents ? status.largest : nil, clients: status.clients.names,
-      memory: ProcessFigures.now.residentMemory, uptime: Int(core.clock() &- core.startedAt),
+      memory: ProcessFigures.memory.resident, uptime: Int(core.clock() &- core.startedAt),
       interval: core.configuration.interval)
-    return Self.page(page.html, "text/html; charset=utf-8")
+    return page.html
   }
 
   /// Good as long as the loop that looks after the table turns.

@@ -1,9 +1,12 @@
 /// Remembers for a while which hashes came: a Bloom filter of two generations, of which the older one is cleared when
-/// the younger one is full or five minutes old. No memory before it is used; with a full generation it takes three of
-/// a hundred that it never saw for known.
+/// the younger one is full or a quarter of an hour old. No memory before it is used; at worst it takes one of a
+/// thousand that it never saw for known, so that a flood does not fill the table by that.
 @safe
 struct SightingFilter {
-  private static let lifetime: UInt32 = 300
+  private static let lifetime: UInt32 = 900
+  /// Bits for each hash, and how many of them it sets.
+  private static let width = 16
+  private static let turns = 8
   private var memory = GrowableMemory()
   /// Bits of a generation, a power of two.
   private let bits: Int
@@ -15,7 +18,7 @@ struct SightingFilter {
   /// One that forgets nothing before `count` others came.
   init(perGeneration count: Int) {
     var bits = 1024
-    while bits < count * 8 { bits *= 2 }
+    while bits < count * Self.width { bits *= 2 }
     self.bits = bits
   }
 
@@ -34,13 +37,13 @@ struct SightingFilter {
     if now &- began > Self.lifetime { turn(now) }
     let isKnown = has(hash, in: current) || has(hash, in: 1 - current)
     if !has(hash, in: current) {
-      for turn in 0..<3 {
+      for turn in 0..<Self.turns {
         let (offset, bit) = place(hash, turn, in: current)
         let byte = unsafe memory.at(offset)
         unsafe byte.storeBytes(of: byte.load(as: UInt8.self) | bit, as: UInt8.self)
       }
       count += 1
-      if count * 8 >= bits { self.turn(now) }
+      if count * Self.width >= bits { self.turn(now) }
     }
     return isKnown
   }
@@ -55,7 +58,7 @@ struct SightingFilter {
   }
 
   private func has(_ hash: UInt64, in generation: Int) -> Bool {
-    for turn in 0..<3 {
+    for turn in 0..<Self.turns {
       let (offset, bit) = place(hash, turn, in: generation)
       if unsafe memory.at(offset).load(as: UInt8.self) & bit == 0 { return false }
     }

@@ -44,7 +44,7 @@ public struct SwarmReply: Sendable {
   public internal(set) var peersV6: [UInt8] = []
 
   /// The table is near its bound and did not enter the torrent, which was new to it: it does if the torrent is
-  /// announced again soon, in a minute say.
+  /// announced again soon, in half a minute say.
   public internal(set) var isProvisional = false
 
   /// An empty reply.

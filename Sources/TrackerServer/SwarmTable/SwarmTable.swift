@@ -55,7 +55,7 @@ public final class SwarmTable: Sendable {
   var room: SwarmShard.Room {
     let torrents = torrentCount.load(ordering: .relaxed)
     return SwarmShard.Room(
-      torrents: torrents < limits.torrents / 4 * 3 ? .open : torrents < limits.torrents ? .narrow : .none,
+      torrents: torrents * 4 < limits.torrents * 3 ? .open : torrents < limits.torrents ? .narrow : .none,
       peer: peerCount.load(ordering: .relaxed) < limits.peers)
   }
 

@@ -3,31 +3,44 @@ internal import EventLoop
 public import JSON
 internal import Synchronization
 
-/// A running tracker, over HTTP and UDP: answers announces and scrapes until stopped.
+/// A running tracker, over HTTP and UDP: answers announces and scrapes until stopped, or until another process takes
+/// its place.
 public final class Tracker: Sendable {
-  /// What it listens on, ports filled in.
+  /// What it listens on, ports filled in; HTTPS not among them.
   public let endpoints: [Endpoint]
-  private let http: HTTPFrontEnd?
-  private let udp: UDPFrontEnd?
-  private let core: TrackerCore
+  /// What an operator should know of the start: a snapshot that could not be used, whose place was taken.
+  public let notices: [String]
+  private let frontEnds: FrontEnds
+  let core: TrackerCore
+  private let keeper: StateKeeper?
   private let loop: Loop
 
-  /// Listens on every endpoint of `configuration`, or throws and listens on none.
-  public init(_ configuration: TrackerConfiguration) throws(TrackerError) {
+  /// Listens on every endpoint of `configuration`, or throws and listens on none. `environment` gives the sockets of
+  /// the service manager, if it passed some.
+  public init(
+    _ configuration: TrackerConfiguration, environment: (String) -> String? = { _ in nil }
+  ) throws(TrackerError) {
     var seeds = SystemRandomNumberGenerator()
+    let inherited = ListeningSocketSet.activated(environment: environment)
+    var configuration = configuration
+    if configuration.listen.isEmpty {
+      configuration.listen = inherited.endpoints(configuration.servesHTTP ? .tcp : .udp)
+    }
     let core = TrackerCore(configuration, seed: seeds.next()) {
       UInt32(truncatingIfNeeded: Instant.now.nanoseconds / 1_000_000_000)
     }
     try core.load(configuration.access)
-    (http, udp) = try Self.listen(core)
-    endpoints = http?.endpoints ?? udp?.endpoints ?? []
+    let beginning = try TrackerBeginning(core, inherited)
+    let frontEnds = beginning.frontEnds
+    (self.frontEnds, keeper, notices) = (frontEnds, beginning.keeper, beginning.notices)
+    endpoints = frontEnds.endpoints
     self.core = core
     loop = Loop(name: "tracker")
-    loop.post { [http] loop in
+    loop.post { loop in
       let sweep = loop.timer { _ in core.sweep(shards: 2) }
       sweep.set(every: 0.125)
       // Certificates are replaced where they lie, by programs that renew them.
-      let renewal = loop.timer { _ in try? http?.reloadIdentity() }
+      let renewal = loop.timer { _ in try? frontEnds.http?.reloadIdentity() }
       renewal.set(every: 30)
       let second = loop.timer { _ in
         core.status.tick(core)
@@ -39,16 +52,16 @@ public final class Tracker: Sendable {
 
   deinit { stop() }
 
+  /// Where it speaks HTTPS.
+  public var secureEndpoints: [Endpoint] { frontEnds.http?.secureEndpoints ?? [] }
+
   /// What clients announce to, by each endpoint.
   public var announceURLs: [String] {
     endpoints.flatMap { endpoint in
-      (http == nil ? [] : ["http://\(endpoint)/announce"])
-        + (udp == nil ? [] : ["udp://\(endpoint)/announce"])
+      (frontEnds.http == nil ? [] : ["http://\(endpoint)/announce"])
+        + (frontEnds.udp == nil ? [] : ["udp://\(endpoint)/announce"])
     } + secureEndpoints.map { "https://\($0)/announce" }
   }
-
-  /// Where it speaks HTTPS.
-  public var secureEndpoints: [Endpoint] { http?.secureEndpoints ?? [] }
 
   /// Whether the loop that looks after the table turns.
   public var isTurning: Bool { core.isTurning }
@@ -66,39 +79,26 @@ public final class Tracker: Sendable {
   /// What the table holds at this moment.
   public var statistics: SwarmStatistics { core.table.statistics }
 
+  /// Whether another process has taken its place: then it remains to be stopped.
+  public var isHandedOver: Bool { keeper?.isHandedOver ?? false }
+
+  /// Whether it has a folder for its state, and so may be handed over.
+  public var keepsState: Bool { keeper != nil }
+
+  /// What went wrong when the last snapshot was written; `nil` if nothing.
+  public var snapshotFault: String? { keeper?.lastFault }
+
   /// Has new connections over HTTPS meet the key and the certificates that are in their files now. Throws what is
   /// wrong with them, and changes nothing then. Happens by itself within half a minute.
-  public func reloadIdentity() throws(TrackerError) { try http?.reloadIdentity() }
+  public func reloadIdentity() throws(TrackerError) { try frontEnds.http?.reloadIdentity() }
 
-  /// Stops listening, ends what is being answered and lets go of everything. Idempotent.
+  /// Stops listening, ends what is being answered, writes a last snapshot and lets go of everything. Idempotent.
   public func stop() {
     loop.stop()
     loop.join()
-    http?.stop()
-    udp?.stop()
-  }
-
-  /// Opens both front ends on the same ports. A free port of one may be taken by others for the other: then another
-  /// free one is tried.
-  private static func listen(_ core: TrackerCore) throws(TrackerError) -> (HTTPFrontEnd?, UDPFrontEnd?) {
-    let configuration = core.configuration
-    let attempts = configuration.listen.contains { $0.port == 0 } ? 8 : 1
-    for _ in 1..<attempts {
-      if let ends = try? openFrontEnds(core) { return ends }
-    }
-    return try openFrontEnds(core)
-  }
-
-  private static func openFrontEnds(_ core: TrackerCore) throws(TrackerError) -> (HTTPFrontEnd?, UDPFrontEnd?)
-  {
-    let configuration = core.configuration
-    let http = configuration.servesHTTP ? try HTTPFrontEnd(core) : nil
-    guard configuration.servesUDP else { return (http, nil) }
-    do {
-      return (http, try UDPFrontEnd(listen: http?.endpoints ?? configuration.listen, core: core))
-    } catch {
-      http?.stop()
-      throw TrackerError(description: error.description)
-    }
+    // What was read is answered to the end; the rest is for the other process.
+    if isHandedOver { frontEnds.http?.finish(within: 5) }
+    frontEnds.stop()
+    keeper?.stop()
   }
 }

@@ -54,6 +54,13 @@ public struct TrackerConfiguration: Sendable {
   /// Proxies before the tracker.
   public var proxies = ProxyRules()
 
+  /// The folder in which the swarms are kept, for the next run and for a process that takes over; none if `nil`.
+  public var stateFolder: String?
+  /// How often they are written there, in seconds.
+  public var snapshotInterval = 60.0
+  /// Take the place of the tracker that runs with that folder, if one does.
+  public var takesOver = false
+
   /// Whether it serves HTTP, over TCP.
   public var servesHTTP = true
   /// Whether it serves UDP (BEP 15), on the same ports.

@@ -19,6 +19,8 @@ final class TrackerCore: Sendable {
   /// Seconds of a clock that never goes back.
   let clock: @Sendable () -> UInt32
   let startedAt: UInt32
+  /// Another process is about to take over: what is entered now would be lost.
+  let isPaused = Atomic<Bool>(false)
   /// What has the settings read again; tells what came of it.
   let reloading = Mutex<(@Sendable () throws(TrackerError) -> JSONValue)?>(nil)
   private let nextShard = Atomic<Int>(0)
@@ -81,7 +83,7 @@ final class TrackerCore: Sendable {
 
   /// Seconds until a client is to announce again, and until it may: soon where the table waits for a second announce.
   func intervals(after reply: borrowing SwarmReply) -> (usual: Int, minimum: Int) {
-    let usual = reply.isProvisional ? min(configuration.interval, 60) : configuration.interval
+    let usual = reply.isProvisional ? min(configuration.interval, 30) : configuration.interval
     return (usual, min(usual, configuration.minimumInterval ?? (usual + 1) / 2))
   }
 

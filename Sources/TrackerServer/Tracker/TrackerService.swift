@@ -14,6 +14,9 @@ final class TrackerService: Sendable {
 
   /// The answer to any request: bencoded, but for `/` and `/stats`.
   func answer(_ request: HTTPRequest) -> HTTPResponse {
+    guard !core.isPaused.load(ordering: .relaxed) else {
+      return failure("another process takes over: connect again", status: 503)
+    }
     if let answer = statusAnswer(request) { return answer }
     if request.path.hasPrefix("/api/") { return answerAPI(request) }
     if request.method == "POST", core.extensions.batchLimit > 0,

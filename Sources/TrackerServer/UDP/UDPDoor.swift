@@ -15,7 +15,7 @@ final class UDPDoor: ReadinessHandler {
   /// Nanoseconds for which datagrams are gathered at most.
   static let longestGathering = 500_000.0
   /// How many are worth gathering.
-  private static let gatheredDatagrams = 32.0
+  private static let gatheredDatagrams = 56.0
 
   let bound: Endpoint
   private let descriptor: Int32
@@ -50,11 +50,17 @@ final class UDPDoor: ReadinessHandler {
     unsafe apus_exchange_free(exchange)
   }
 
-  /// Begins to answer; false if the system refuses.
+  /// Begins to answer, until `close`; false if the system refuses.
   func start(on loop: isolated Loop) -> Bool {
     watcher = loop.watcher(descriptor, self)
     watcher?.watch(for: .readable)
     return watcher != nil
+  }
+
+  /// Takes no more, for ever: the socket is closed with the door.
+  func close() {
+    watcher?.close()
+    watcher = nil
   }
 
   /// Takes datagrams, or leaves them in the socket.
@@ -106,7 +112,8 @@ final class UDPDoor: ReadinessHandler {
           start: exchange.pointee.answers + place, count: UDPTrackerServer.maximumAnswer)
         var answer = unsafe MutableRawSpan(_unsafeBytes: room)
         let length = unsafe server.answer(
-          RawSpan(_unsafeBytes: request), from: source(arrival), at: moment, into: &answer, using: &dice)
+          RawSpan(_unsafeBytes: request), from: source(arrival), at: moment, random: dice.next(),
+          into: &answer)
         unsafe arrival.pointee.answer = UInt32(length)
       }
     }

@@ -22,12 +22,16 @@ final class UDPFrontEnd: Sendable {
   private let loops: [Loop]
   private let doors = Mutex<[Confined<UDPDoor>]>([])
 
-  /// Listens on every endpoint, or throws and listens on none.
-  convenience init(listen: [Endpoint], core: TrackerCore) throws(SocketError) {
+  /// Listens on every endpoint, or throws and listens on none; serves on sockets that are bound as well. Without a
+  /// secret that was handed over, that of the configuration counts, or a random one.
+  convenience init(
+    listen: [Endpoint], adopting ports: [SharedPort] = [], secret: [UInt8]? = nil, core: TrackerCore
+  ) throws(SocketError) {
     let configuration = core.configuration
     let count = max(1, configuration.udpLoops ?? Int(apus_processors()))
-    let secret = configuration.connectionSecret.map { Array($0.utf8) } ?? Self.randomSecret()
-    self.init(adopting: try Self.bind(listen, copies: count), secret: secret, core: core)
+    let secret = secret ?? configuration.connectionSecret.map { Array($0.utf8) } ?? Self.randomSecret()
+    for port in ports { for descriptor in port.descriptors { Self.prepare(descriptor, port.bound) } }
+    self.init(adopting: ports + (try Self.bind(listen, copies: count)), secret: secret, core: core)
   }
 
   /// Serves on sockets that are bound: those of a process that this one takes over from. They are its own from now on.
@@ -58,9 +62,14 @@ final class UDPFrontEnd: Sendable {
 
   /// Ends what is under way and closes the sockets. Idempotent.
   func stop() {
-    for loop in loops { loop.stop() }
+    for loop in loops {
+      // Behind what is still to be opened.
+      loop.post { [self] loop in
+        for door in doors.withLock({ $0 }) where door.loop === loop { door.value(on: loop).close() }
+      }
+      loop.stop()
+    }
     for loop in loops { loop.join() }
-    doors.withLock { $0 = [] }
   }
 
   private final class Count: Sendable {

@@ -10,8 +10,7 @@ extension UDPTrackerServer {
   /// Enters the client, whose connection id is good, and tells it of others of its family.
   @inline(__always)
   mutating func announce(
-    _ request: RawSpan, _ source: Endpoint, _ moment: Moment, _ answer: inout MutableRawSpan,
-    _ generator: inout some RandomNumberGenerator
+    _ request: RawSpan, _ source: Endpoint, _ moment: Moment, _ random: UInt64, _ answer: inout MutableRawSpan
   ) -> Int {
     let port = request.bigEndian(UInt16.self, at: 96)
     guard port != 0 else { return error("port 0 cannot be connected to", to: request, &answer) }
@@ -30,7 +29,7 @@ extension UDPTrackerServer {
       passkey: request.byteCount > UDPTrackerMessage.announceSize ? URLData(request).passkey : nil)
     tally.announces += 1
     if let refusal = core.announce(
-      announcement, now: moment.seconds, random: generator.next(), into: &reply)
+      announcement, now: moment.seconds, random: random, into: &reply)
     {
       return error(refusal.shortReason, to: request, &answer)
     }

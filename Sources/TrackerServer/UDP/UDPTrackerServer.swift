@@ -6,7 +6,7 @@ import TrackerProtocol
 
 /// A UDP tracker without sockets (BEP 15, BEP 41): a datagram goes in, the answer to it comes out.
 ///
-/// Sans-I/O: time comes in as a `Moment`, randomness from the caller's generator. No allocation a datagram, once
+/// Sans-I/O: time comes in as a `Moment`, randomness as a word. No allocation a datagram, once
 /// its buffers have grown. Many of these may share a `TrackerCore`; each belongs to one thread.
 ///
 /// What it promises, whatever comes: who has not shown by a connection id that it is where its datagrams say gets
@@ -55,10 +55,10 @@ public struct UDPTrackerServer {
   public var statistics: SwarmStatistics { core.table.statistics }
 
   /// Answers the datagram `request` that came from `source`: writes into `answer`, which has room for
-  /// `maximumAnswer` bytes, and returns how many bytes to send back; 0 for none.
+  /// `maximumAnswer` bytes, and returns how many bytes to send back; 0 for none. `random` is a fresh random word.
   public mutating func answer(
-    _ request: RawSpan, from source: Endpoint, at moment: Moment, into answer: inout MutableRawSpan,
-    using generator: inout some RandomNumberGenerator
+    _ request: RawSpan, from source: Endpoint, at moment: Moment, random: UInt64,
+    into answer: inout MutableRawSpan
   ) -> Int {
     tally.requests += 1
     tally.bytesIn += request.byteCount
@@ -67,15 +67,14 @@ public struct UDPTrackerServer {
       tally.malformed += 1
       return 0
     }
-    let length = response(request, source, moment, &answer, &generator)
+    let length = response(request, source, moment, random, &answer)
     tally.bytesOut += length
     return length
   }
 
   @inline(__always)
   private mutating func response(
-    _ request: RawSpan, _ source: Endpoint, _ moment: Moment, _ answer: inout MutableRawSpan,
-    _ generator: inout some RandomNumberGenerator
+    _ request: RawSpan, _ source: Endpoint, _ moment: Moment, _ random: UInt64, _ answer: inout MutableRawSpan
   ) -> Int {
     let connection = request.bigEndian(UInt64.self, at: 0)
     let action = request.bigEndian(UInt32.self, at: 8)
@@ -96,7 +95,7 @@ public struct UDPTrackerServer {
     guard ids.isGood(connection, from: source.address, epoch: epoch) else {
       return refuseConnection(request, source, moment, &answer)
     }
-    if isAnnounce { return announce(request, source, moment, &answer, &generator) }
+    if isAnnounce { return announce(request, source, moment, random, &answer) }
     return scrape(request, &answer)
   }
 

@@ -3,7 +3,7 @@
 struct LatencyHistogram: Sendable {
   private static let stepBits = 6
   private static let steps = 1 << stepBits
-  private var counts = [UInt64](repeating: 0, count: (64 - stepBits) * steps)
+  private var counts = [UInt64](repeating: 0, count: (65 - stepBits) * steps)
   /// Lengths that were recorded.
   private(set) var total: UInt64 = 0
   private(set) var longest: UInt64 = 0
@@ -42,6 +42,6 @@ struct LatencyHistogram: Sendable {
   private static func value(_ place: Int) -> UInt64 {
     guard place >= 2 * steps else { return UInt64(place) }
     let power = UInt64(place / steps - 1)
-    return (UInt64(place) - power * UInt64(steps) + 1) << power - 1
+    return (UInt64(place) - power * UInt64(steps) + 1) << power &- 1
   }
 }

@@ -14,6 +14,10 @@ struct TrackerBenchReport {
   private var microsecondsPerResponse: Double? {
     processorTime.map { responses > 0 ? $0 * 1e6 / Double(responses) : 0 }
   }
+  private var microsecondsPerRequest: Double? {
+    let requests = load.sent + load.sentBad
+    return processorTime.map { requests > 0 ? $0 * 1e6 / Double(requests) : 0 }
+  }
   private var peersPerAnnounce: Double {
     load.announces > 0 ? Double(load.peers) / Double(load.announces) : 0
   }
@@ -44,9 +48,10 @@ struct TrackerBenchReport {
       "peers      \(Figures.fixed(peersPerAnnounce, 2)) an announce",
       "bytes      \(load.bytesOut) out, \(load.bytesIn) in",
     ]
-    if let time = microsecondsPerResponse, let processorTime {
+    if let response = microsecondsPerResponse, let request = microsecondsPerRequest, let processorTime {
       lines.append(
-        "processor  \(Figures.fixed(time, 2)) us a response, \(Figures.fixed(processorTime, 2)) s in all")
+        "processor  \(Figures.fixed(response, 2)) us a response, \(Figures.fixed(request, 2)) us a request, "
+          + "\(Figures.fixed(processorTime, 2)) s in all")
     }
     if let memory { lines.append("memory     \(Figures.size(memory))") }
     return lines.joined(separator: "\n") + "\n"
@@ -72,6 +77,7 @@ struct TrackerBenchReport {
       "p999_us": quantile(0.999), "longest_us": .number(Double(load.latencies.longest) / 1000),
       "bytes_out": JSONValue(load.bytesOut), "bytes_in": JSONValue(load.bytesIn),
       "cpu_us_per_response": microsecondsPerResponse.map { .number($0) } ?? .null,
+      "cpu_us_per_request": microsecondsPerRequest.map { .number($0) } ?? .null,
       "cpu_s": processorTime.map { .number($0) } ?? .null,
       "rss": memory.map { JSONValue(Int($0)) } ?? .null,
     ]

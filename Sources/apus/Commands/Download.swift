@@ -82,7 +82,7 @@ struct Download: RunnableCommand {
   func run(_ scene: Scene) async throws(Failure) -> ExitStatus {
     var torrents: [(source: LoadedSource, options: AddOptions)] = []
     for source in sources {
-      let loaded = try await LoadedSource(source)
+      let loaded = try await LoadedSource(source, through: network.interface)
       var options = AddOptions(directory: directory)
       options.peers = network.peers
       options.isSequential = sequential
@@ -97,7 +97,7 @@ struct Download: RunnableCommand {
       torrents.append((loaded, options))
     }
     try FileSystem.makeFolder(directory)
-    let session = try await network.session()
+    let session = try await network.session(scene.console)
     let goal = SwarmRun.Goal.complete(ratio: seedRatio, seconds: seedTime?.seconds)
     let settings = SwarmRun.Settings(
       goal: goal, json: json, quiet: quiet, eventInterval: eventInterval.seconds, retry: retry?.seconds)

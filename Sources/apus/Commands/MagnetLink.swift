@@ -53,7 +53,7 @@ struct MagnetLink: RunnableCommand {
   }
 
   private func fetch(_ magnet: Magnet, _ scene: Scene) async throws(Failure) -> ExitStatus {
-    let session = try await network.session()
+    let session = try await network.session(scene.console)
     var named = magnet
     if let publication = Publication(magnet) {
       do throws(Failure) {

@@ -1,6 +1,7 @@
 import Addresses
 import ArgumentParsing
 import BitTorrent
+import Blocklist
 import Encryption
 
 /// How a session finds and reaches peers: the options that `download`, `seed` and `magnet` share. One table is the
@@ -11,6 +12,12 @@ struct NetworkOptions: Sendable {
       .option(
         \.listen, "--listen", "-l", value: "address:port",
         help: "Where to await peers. Without it, every address and the first free port from 6881."),
+      .option(
+        \.interface, "--interface", value: "name|address",
+        help: """
+          Send and receive everything through this interface, such as that of a VPN. While it is gone, nothing \
+          leaves by another way. Host names are still looked up by the system's resolver.
+          """),
       .option(\.peers, "--peer", value: "address:port", help: "A peer to connect to from the start."),
       .option(
         \.limitDown, "--limit-down", value: "rate",
@@ -31,9 +38,20 @@ struct NetworkOptions: Sendable {
       .flag(\.noHolePunching, "--no-holepunch", help: "Meet nobody through other peers, and help nobody to."),
       .flag(\.noTCP, "--no-tcp", help: "Reach and await peers over uTP only."),
       .flag(\.noUTP, "--no-utp", help: "Reach and await peers over TCP only."),
+      .option(
+        \.blocklists, "--blocklist", value: "file|url",
+        help: """
+          Have nothing to do with the addresses of a list (p2p, eMule's dat, or CIDR; gzip or plain; http or \
+          https): no peers, DHT nodes or web seeds. May be given several times. Files are read again when they \
+          change, all every 24 hours.
+          """, complete: .files(nil)),
+      .flag(
+        \.mapsPorts, "--no-port-mapping", sets: false,
+        help: "Do not ask the router (NAT-PMP, UPnP) to let peers in."),
       .flag(\.noLocalDiscovery, "--no-lsd", help: "Seek no peers on the local network."),
     ] + Parameter.group(\.dht, DHTEntry.parameters)
   var listen: [Endpoint] = []
+  var interface: String?
   var peers: [Endpoint] = []
   var limitDown: ByteCount?
   var limitUp: ByteCount?
@@ -46,6 +64,8 @@ struct NetworkOptions: Sendable {
   var noLocalDiscovery = false
   var noTCP = false
   var noUTP = false
+  var mapsPorts = true
+  var blocklists: [String] = []
 
   /// The ports that BitTorrent programs traditionally use.
   private static let usualPorts: ClosedRange<UInt16> = 6881...6889
@@ -64,8 +84,20 @@ struct NetworkOptions: Sendable {
 
   /// Starts a session at the addresses given; without any, at all addresses of the machine and the first
   /// usual port that is free, or else any.
-  func session() async throws(Failure) -> Session {
+  func session(_ console: Console) async throws(Failure) -> Session {
+    let feed = BlocklistFeed(sources: blocklists, interface: interface)
+    let blocked = try await feed.load()
+    for note in blocked.notes { console.note(note) }
+    let session = try await session(blocking: blocked.list)
+    if !blocklists.isEmpty { feed.follow(session, console) }
+    return session
+  }
+
+  private func session(blocking list: Blocklist) async throws(Failure) -> Session {
     var configuration = SessionConfiguration()
+    configuration.blocklist = list
+    configuration.mapsPorts = mapsPorts
+    configuration.interface = interface
     configuration.downloadLimit = limitDown.map { Int($0.bytes) }
     configuration.uploadLimit = limitUp.map { Int($0.bytes) }
     configuration.encryption = encryption

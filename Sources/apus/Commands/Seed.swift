@@ -64,7 +64,7 @@ struct Seed: RunnableCommand {
         loaded.append(.torrent(try Self.load(source, directory)))
       }
     }
-    let session = try await network.session()
+    let session = try await network.session(scene.console)
     let settings = SwarmRun.Settings(
       goal: .none, json: json, quiet: quiet, eventInterval: eventInterval.seconds, retry: retry?.seconds)
     var run = SwarmRun(session, settings, scene)
@@ -88,7 +88,7 @@ struct Seed: RunnableCommand {
     let batch = TorrentBatch(count: sources.count, options: options) { number in
       try Self.load(sources[number], directory)
     }
-    let session = try await network.session()
+    let session = try await network.session(scene.console)
     var run = SeedMany(session, retry: retry?.seconds, quiet: quiet, scene)
     try await run.add(batch)
     return await run.run()

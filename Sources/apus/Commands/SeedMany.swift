@@ -14,6 +14,7 @@ struct SeedMany {
   private let retry: Double?
   private let quiet: Bool
   private let display: ProgressDisplay
+  private var news: SessionNews
   private var total = 0
   /// Those that are not complete: being checked, downloading, stopped.
   private var incomplete: [InfoHash: TorrentStatus] = [:]
@@ -26,6 +27,7 @@ struct SeedMany {
     self.retry = retry
     self.quiet = quiet
     self.scene = scene
+    news = SessionNews(session, scene.console, json: false, quiet: quiet)
     display = ProgressDisplay(scene.console, isOn: !quiet)
   }
 
@@ -48,6 +50,7 @@ struct SeedMany {
   mutating func run() async -> ExitStatus {
     while true {
       let moving = await observe()
+      news.tell(session)
       display.update { rows(moving) }
       if isOver { break }
       let isWatched = scene.console.isTerminal && !quiet

@@ -3,12 +3,47 @@ import BitTorrent
 import Digest
 import JSON
 import Metainfo
+import PortMapping
 
 /// The events of `apus download --json` and `apus seed --json`, one object a line. docs/EVENTS.md lists
 /// them; what is there does not change its meaning, new members may come.
 enum SwarmEvent {
   static func listening(_ endpoints: [Endpoint]) -> JSONValue {
     ["event": "listening", "addresses": .array(endpoints.map { .string($0.description) })]
+  }
+
+  /// A router lets through to us, or does not any more.
+  static func portMappings(_ mappings: [PortMapping]) -> JSONValue {
+    [
+      "event": "port_mappings",
+      "mappings": .array(
+        mappings.map { mapping in
+          [
+            "transport": .string(mapping.transport.rawValue), "port": JSONValue(Int(mapping.port)),
+            "external_port": JSONValue(Int(mapping.externalPort)),
+            "external_address": mapping.externalAddress.map { .string($0.description) } ?? .null,
+            "method": .string(mapping.method.rawValue),
+          ]
+        }),
+    ]
+  }
+
+  /// Others see us there.
+  static func externalAddresses(_ addresses: [IPAddress]) -> JSONValue {
+    ["event": "external_addresses", "addresses": .array(addresses.map { .string($0.description) })]
+  }
+
+  /// The interface that all goes through is gone, or back.
+  static func network(_ state: NetworkState) -> JSONValue {
+    switch state {
+    case .open: ["event": "network", "state": "open"]
+    case .bound(let interface, let addresses):
+      [
+        "event": "network", "state": "up", "interface": .string(interface),
+        "addresses": .array(addresses.map { .string($0.description) }),
+      ]
+    case .down(let interface): ["event": "network", "state": "down", "interface": .string(interface)]
+    }
   }
 
   static func fetching(_ magnet: Magnet) -> JSONValue {

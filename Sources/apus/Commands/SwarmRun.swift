@@ -50,11 +50,13 @@ struct SwarmRun {
   private var lastEvents: Instant?
   /// What publishers may put in the place of their torrents.
   private var followed: [(updates: Publication.Updates, options: AddOptions)] = []
+  private var news: SessionNews
 
   init(_ session: Session, _ settings: Settings, _ scene: Scene) {
     self.session = session
     self.settings = settings
     self.scene = scene
+    news = SessionNews(session, scene.console, json: settings.json, quiet: settings.quiet)
     display = ProgressDisplay(scene.console, isOn: !settings.quiet && !settings.json)
     if settings.json { scene.console.event(SwarmEvent.listening(session.listening)) }
   }
@@ -215,6 +217,7 @@ struct SwarmRun {
   }
 
   private mutating func tell(_ statuses: [TorrentStatus]) {
+    news.tell(session)
     guard settings.json else { return display.update { rows(statuses) } }
     let now = Instant.now
     let isDue = lastEvents.map { now.seconds(since: $0) >= settings.eventInterval } ?? true

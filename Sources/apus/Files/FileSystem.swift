@@ -106,6 +106,13 @@ enum FileSystem {
     return Int64(information.f_bavail) * Int64(information.f_frsize)
   }
 
+  /// What a path leads to, through symbolic links; itself if it leads nowhere.
+  static func target(_ path: String) -> String {
+    guard let resolved = unsafe realpath(path, nil) else { return path }
+    defer { unsafe free(resolved) }
+    return unsafe String(cString: resolved)
+  }
+
   /// The last component of a path; where that is `.` or `..`, of what it stands for.
   static func name(_ path: String) -> String {
     let last = path.split(separator: "/").last.map(String.init) ?? path

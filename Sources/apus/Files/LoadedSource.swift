@@ -7,10 +7,10 @@ enum LoadedSource: Sendable {
   case magnet(Magnet)
 
   /// Reads and checks what `text` names.
-  init(_ text: String) async throws(Failure) {
+  init(_ text: String, through interface: String? = nil) async throws(Failure) {
     switch TorrentSource(text) {
     case .file(let path): self = .torrent(try TorrentSource.load(path))
-    case .url(let url): self = .torrent(try await TorrentFetch.load(url))
+    case .url(let url): self = .torrent(try await TorrentFetch.load(url, through: interface))
     case .magnet(let link): self = .magnet(try Magnet.parsed(link))
     }
   }

@@ -1,6 +1,7 @@
 import Addresses
 import ArgumentParsing
 import CSystem
+import Glibc
 import JSON
 import Logging
 import TrackerServer
@@ -12,7 +13,10 @@ struct TrackerService: RunnableCommand {
   static let discussion = """
     Announces at /announce, scrapes at /scrape, a status page at /, statistics as JSON at /stats, metrics for \
     Prometheus at /metrics, whether it is well at /health; UDP (BEP 15) on the same port. What peers announced lives \
-    in memory and expires.
+    in memory and expires; with --state the next run knows it, too.
+    To update without a lost announce, start the new program with the same --state and --take-over: it gets sockets \
+    and swarms from the one that runs, which then ends. Sockets of the service manager (LISTEN_FDS) are used for the \
+    addresses that they have.
     Options that are not asked for once only are settings: keys of a TOML file (--config) and variables of the \
     environment as well. --http-threads is 'threads' of [http] in the file and APUS_TRACKER_HTTP_THREADS. The \
     command line counts before the environment, that before the file. SIGHUP has files read again.
@@ -23,6 +27,9 @@ struct TrackerService: RunnableCommand {
     Parameter.group(\.settings, TrackerSettings.parameters)
     + Parameter.sources(\.config, variable: TrackerSettings.sources.fileVariable)
     + [
+      .flag(
+        \.settings.configuration.takesOver, "--take-over",
+        help: "Take the place of the tracker that runs with the same --state, if one does."),
       .flag(\.json, "--json", help: "Print events, one JSON object a line."),
       .flag(\.quiet, "--quiet", "-q", help: "Print nothing, and log nothing but to a file."),
     ]
@@ -40,8 +47,15 @@ struct TrackerService: RunnableCommand {
     let files = apus_raise_file_limit()
     var configuration = try settings.complete()
     configuration.log = log
-    let tracker = try start(configuration)
+    let tracker = try start(configuration, scene)
     try becomeUser()
+    for notice in tracker.notices {
+      if let log {
+        log.warning("state", [LogField("notice", notice)])
+      } else if !quiet {
+        scene.console.note(notice)
+      }
+    }
     announce(tracker, scene)
     log?.info(
       "listening",
@@ -53,8 +67,14 @@ struct TrackerService: RunnableCommand {
     scene.hangUp.handle { reload.run() }
     tracker.onReload { () throws(TrackerError) in try reload.perform() }
     let manager = ServiceManager(scene.environment)
-    manager.tell("READY=1\nSTATUS=\(tracker.endpoints.count) addresses")
+    // A process that has taken over is not the one that the manager started.
+    manager.tell("MAINPID=\(getpid())\nREADY=1\nSTATUS=\(tracker.endpoints.count) addresses")
     await work(tracker, manager, scene)
+    guard !tracker.isHandedOver else {
+      log?.info("handed over", [])
+      tracker.stop()
+      return .success
+    }
     manager.tell("STOPPING=1")
     log?.info("stopping", [LogField("peers", tracker.statistics.peers)])
     tracker.stop()
@@ -74,8 +94,9 @@ struct TrackerService: RunnableCommand {
 
   /// Until the command is asked to end: events, and life signs for the service manager.
   private func work(_ tracker: Tracker, _ manager: ServiceManager, _ scene: Scene) async {
-    let pause = min(json ? 1 : 3600, manager.watchdogPause ?? 3600)
+    let pause = min(json || tracker.keepsState ? 1 : 3600, manager.watchdogPause ?? 3600)
     while !(await scene.interruption.sleep(pause)) {
+      guard !tracker.isHandedOver else { return }
       // A tracker whose loop has stopped gives none, so that it is started anew.
       if manager.watchdogPause != nil, tracker.isTurning { manager.tell("WATCHDOG=1") }
       // Also how it is noticed that nobody reads any more.
@@ -99,21 +120,24 @@ struct TrackerService: RunnableCommand {
     }
   }
 
-  private func start(_ configuration: TrackerConfiguration) throws(Failure) -> Tracker {
-    guard configuration.listen.isEmpty else { return try start(configuration, configuration.listen) }
+  private func start(_ configuration: TrackerConfiguration, _ scene: Scene) throws(Failure) -> Tracker {
+    let isActivated = scene.environment["LISTEN_FDS"] != nil
+    guard configuration.listen.isEmpty, !isActivated else {
+      return try start(configuration, configuration.listen, scene)
+    }
     // A machine without IPv6 is none without a tracker.
     let families = [IPAddress.anyV4, .anyV6].map { Endpoint($0, port: 6969) }
-    if let tracker = try? start(configuration, families) { return tracker }
-    return try start(configuration, [families[0]])
+    if let tracker = try? start(configuration, families, scene) { return tracker }
+    return try start(configuration, [families[0]], scene)
   }
 
   private func start(
-    _ configuration: TrackerConfiguration, _ endpoints: [Endpoint]
+    _ configuration: TrackerConfiguration, _ endpoints: [Endpoint], _ scene: Scene
   ) throws(Failure) -> Tracker {
     do throws(TrackerError) {
       var configuration = configuration
       configuration.listen = endpoints
-      return try Tracker(configuration)
+      return try Tracker(configuration) { scene.environment[$0] }
     } catch {
       throw Failure(error.description)
     }

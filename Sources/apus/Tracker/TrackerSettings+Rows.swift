@@ -6,7 +6,7 @@ import TrackerServer
 /// environment variables, its help and docs. A row with a dot in its key belongs to that section of the file.
 extension TrackerConfiguration {
   static let settings: [Parameter<Self>] =
-    general + limitSettings + httpSettings + udpSettings + tlsSettings + stateSettings + accessSettings
+    general + stateSettings + limitSettings + httpSettings + udpSettings + tlsSettings + accessSettings
     + extensionSettings + statusSettings
 
   /// What the sections are about, for the file.
@@ -15,7 +15,6 @@ extension TrackerConfiguration {
     "http": "Announces, pages and the API over HTTP.",
     "udp": "Announces over UDP (BEP 15), on the same ports.",
     "tls": "HTTPS.",
-    "state": "What outlives the process.",
     "access": "Who may announce what.",
     "extensions": "What goes beyond the standard protocols.",
     "status": "Status page and metrics.",
@@ -95,7 +94,14 @@ extension TrackerConfiguration {
     .setting("tls.key", \.key, value: "file", help: "The private key in PEM.", complete: .files(nil)),
   ]
 
-  private static let stateSettings: [Parameter<Self>] = []
+  private static let stateSettings: [Parameter<Self>] = [
+    .setting(
+      "state", \.stateFolder, value: "folder",
+      help: "Keep the swarms in this folder, for the next run and for a process that takes over.",
+      complete: .directories),
+    .setting(
+      "snapshot-interval", \.snapshotTime, value: "time", help: "How often the swarms are written there."),
+  ]
 
   private static let accessSettings: [Parameter<Self>] = [
     .setting(
@@ -171,11 +177,21 @@ extension TrackerConfiguration {
     set { identity = TLSFiles(certificates: identity?.certificates ?? "", key: newValue ?? "") }
   }
 
+  private var snapshotTime: TimeSpan {
+    get { TimeSpan(seconds: snapshotInterval) }
+    set { snapshotInterval = newValue.seconds }
+  }
+
   /// Refuses what cannot be meant.
   func validate() throws(UsageProblem) {
     guard (1...86400).contains(interval) else { throw UsageProblem("--interval: choose from 1s to 1d") }
     if let minimumInterval, minimumInterval > interval {
       throw UsageProblem("--minimum-interval: choose at most the interval")
+    }
+    guard stateFolder != "" else { throw UsageProblem("--state: name a folder") }
+    guard !takesOver || stateFolder != nil else { throw UsageProblem("--take-over needs --state") }
+    guard (1...86400).contains(snapshotInterval) else {
+      throw UsageProblem("--snapshot-interval: choose from 1s to 1d")
     }
     guard maximumWanted >= 1 else { throw UsageProblem("--maximum-peers: choose at least 1") }
     for (option, cap) in [
@@ -184,7 +200,9 @@ extension TrackerConfiguration {
     ] where cap > 10_000 {
       throw UsageProblem("\(option): choose at most 10000")
     }
-    guard servesHTTP || servesUDP else { throw UsageProblem("--no-http and --no-udp: choose one of them") }
+    guard servesHTTP || servesUDP else {
+      throw UsageProblem("--no-http-enabled and --no-udp-enabled: choose one of them")
+    }
     guard udpLoops ?? 1 >= 1 else { throw UsageProblem("--udp-threads: choose at least 1") }
     guard threads >= 1 else { throw UsageProblem("--http-threads: choose at least 1") }
     guard requestTimeout >= 1 else { throw UsageProblem("--http-request-timeout: choose at least 1s") }

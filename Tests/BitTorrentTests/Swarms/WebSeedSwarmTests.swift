@@ -44,14 +44,12 @@ import Testing
       let handle = try await leech.add(
         torrent(swarm, urls), AddOptions(directory: swarm.downloadFolder("copy")))
       let status = try await handle.waitUntilComplete()
-      #expect(status.wasted == 0)
+      #expect(status.failedPieces == 0)
       await leech.stop()
       try swarm.compare("copy")
-      // Each missed something, and was asked for the rest nevertheless.
-      for server in servers {
-        #expect(server.requests.contains { $0.status == "404" } == true)
-        #expect(server.requests.contains { $0.status == "206" } == true)
-      }
+      // Something was missed, and the rest was asked for nevertheless.
+      #expect(servers.contains { $0.requests.contains { $0.status == "404" } } == true)
+      for server in servers { #expect(server.requests.contains { $0.status == "206" } == true) }
     }
   }
 
