@@ -142,7 +142,7 @@ struct HTTPFrontEndTests {
       connection.send("HEAD \(announceTarget()) HTTP/1.1\r\nHost: x\r\n\r\n")
       let head = try #require(connection.response(isHead: true))
       #expect(head.header.contains("Content-Length: \(length)\r\n"))
-      connection.send("POST /announce HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc")
+      connection.send("PUT /announce HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc")
       #expect(connection.response()?.status == 405)
       connection.send(get("/nothing"))
       #expect(connection.response()?.status == 404)

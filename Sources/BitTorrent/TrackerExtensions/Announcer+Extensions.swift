@@ -92,7 +92,7 @@ extension Announcer {
     let tracker = list.trackers[errand.index]
     let facts = owner.announceFacts
     let request = AnnounceRequest(
-      infoHash: infoHash, peerID: context.peerID.bytes, port: context.listeningPort,
+      infoHash: infoHash, peerID: context.peerID.bytes, port: context.announcedPort,
       uploaded: facts.uploaded, downloaded: facts.downloaded, left: facts.left, event: .regular,
       wanted: facts.wanted, key: key, trackerID: tracker.trackerID)
     let query = extensionQuery(errand.index, .regular, tracker.url, on: loop)

@@ -19,7 +19,8 @@ final class TrackerService: Sendable {
     }
     if let answer = statusAnswer(request) { return answer }
     if request.path.hasPrefix("/api/") { return answerAPI(request) }
-    if request.method == "POST", case .announce(let passkey) = RequestRoute(path: [UInt8](request.path.utf8))
+    if request.method == "POST", core.extensions.batchLimit > 0,
+      case .announce(let passkey) = RequestRoute(path: [UInt8](request.path.utf8))
     {
       return batch(request, passkey)
     }
