@@ -61,7 +61,7 @@ private final class Announcing: Sendable {
 
 @Suite("Taking the place of a tracker that runs", .timeLimit(.minutes(2)), .serialized)
 struct TakeOverTests {
-  private let loopback = IPAddress("127.0.0.1") ?? .anyV4
+  private let loopback = IPAddress("127.0.9.10") ?? .anyV4
 
   private func configuration(_ folder: TemporaryFolder, port: UInt16 = 0) -> TrackerConfiguration {
     var configuration = TrackerConfiguration(listen: [Endpoint(loopback, port: port)])

@@ -75,14 +75,13 @@ public struct TrackerConfiguration: Sendable {
   public init(listen: [Endpoint], interval: Int = 1800) {
     self.listen = listen
     self.interval = interval
-    setInterval(interval)
+    setInterval(max(1, min(interval, 86_400)))
   }
 
-  /// Has clients announce so often, from one second to a day, and peers be forgotten 1.5 intervals and a minute
-  /// after their last announce.
+  /// Has clients announce so often; peers are forgotten 1.5 intervals and a minute after their last announce.
   public mutating func setInterval(_ seconds: Int) {
-    interval = max(1, min(seconds, 86_400))
-    limits.peerLifetime = UInt32(interval * 3 / 2 + 60)
+    interval = seconds
+    limits.peerLifetime = UInt32(clamping: seconds * 3 / 2 + 60)
   }
 }
 
