@@ -13,6 +13,9 @@
 #include <netinet/udp.h>
 #include <pthread.h>
 #include <string.h>
+#ifdef __linux__
+#include <linux/sockios.h>
+#endif
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -72,6 +75,17 @@ ssize_t apus_receive(int fd, const struct iovec *vectors, int count) {
     result = readv(fd, vectors, count);
   } while (result < 0 && errno == EINTR);
   return result;
+}
+
+size_t apus_unacknowledged(int fd) {
+  int bytes = 0;
+#ifdef __linux__
+  int result = ioctl(fd, SIOCOUTQ, &bytes);
+#else
+  socklen_t size = sizeof bytes;
+  int result = getsockopt(fd, SOL_SOCKET, SO_NWRITE, &bytes, &size);
+#endif
+  return result == 0 && bytes > 0 ? (size_t)bytes : 0;
 }
 
 ssize_t apus_send(int fd, const struct iovec *vectors, int count) {

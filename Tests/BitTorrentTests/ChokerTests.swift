@@ -185,7 +185,23 @@ import Testing
     }
   }
 
-  @Test(arguments: [(0.0, 2.0), (1_000, 10), (16_384, 5), (65_536, 2), (1_048_576, 1.15625)])
+  @Test func `a slot lies idle once all has arrived and nothing more is asked for`() {
+    var use = SlotUse()
+    let start = Instant(nanoseconds: 1_000_000_000)
+    #expect(!use.isIdle(patience: 0.4, now: start))
+    use.note(isServed: true, now: start)
+    #expect(!use.isIdle(patience: 0.4, now: start + 0.3))
+    use.note(isServed: true, now: start + 0.5)
+    #expect(use.isIdle(patience: 0.4, now: start + 0.5))
+    use.note(isServed: false, now: start + 1)
+    #expect(!use.isIdle(patience: 0.4, now: start + 1.5), "a block is on its way")
+    use.note(isServed: true, now: start + 5)
+    #expect(!use.isIdle(patience: 0.4, now: start + 5.3), "it has just arrived")
+    use.serves()
+    #expect(!use.isIdle(patience: 0.4, now: start + 6), "it was sent something in between")
+  }
+
+  @Test(arguments: [(0.0, 1.0), (1_000, 10), (16_384, 4.3), (65_536, 1.3), (1_048_576, 0.45625)])
   func `a slow link's slots may be quiet for longer`(rate: Double, seconds: Double) {
     #expect(UploadSlots.patience(rate: rate) == seconds)
   }

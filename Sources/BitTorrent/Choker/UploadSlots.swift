@@ -1,3 +1,5 @@
+import EventLoop
+
 /// How many peers to upload to at once: more where the link shows that it carries more.
 enum UploadSlots {
   /// Slots while no rate was measured.
@@ -18,13 +20,35 @@ enum UploadSlots {
     return max(Int(min((rate / bytesPerSecond).squareRoot(), 10_000)), minimum)
   }
 
-  /// Seconds after which a slot whose peer asks for nothing lies idle: one for what waits to be sent and what is
-  /// on its way, and twice what its share of the link takes for a block.
+  /// Seconds after a peer has all that it has asked for, before its slot lies idle: for its next requests, which may
+  /// be on their way, and twice what its share of the link takes for a block.
   ///
   /// - Parameter rate: as for `count`.
-  /// - Returns: seconds, 1 to 10.
+  /// - Returns: seconds, 0.3 to 10.
   static func patience(rate: Double) -> Double {
-    guard rate > 0 else { return 2 }
-    return min(1 + 2 * Double(count(rate: rate) * Block.size) / rate, 10)
+    guard rate > 0 else { return 1 }
+    return min(0.3 + 2 * Double(count(rate: rate) * Block.size) / rate, 10)
+  }
+}
+
+/// Whether a peer makes use of its slot.
+struct SlotUse {
+  private var servedAt: Instant?
+
+  /// Something is sent to it.
+  mutating func serves() { servedAt = nil }
+
+  /// What is true now, to be told twice a second.
+  ///
+  /// - Parameters:
+  ///   - isServed: nothing that it has asked for is queued, being sent or not yet acknowledged.
+  ///   - now: the present.
+  mutating func note(isServed: Bool, now: Instant) {
+    servedAt = isServed ? servedAt ?? now : nil
+  }
+
+  /// Whether nothing was on its way to the peer for `patience` seconds.
+  func isIdle(patience: Double, now: Instant) -> Bool {
+    servedAt.map { now.seconds(since: $0) >= patience } ?? false
   }
 }

@@ -136,7 +136,7 @@ extension PeerConnection {
   func setChoking(_ choking: Bool, on loop: isolated Loop) {
     guard choking != isChoking else { return }
     isChoking = choking
-    servedAt = choking ? nil : loop.now
+    slotUse = SlotUse()
     // Suggestions first, so that its first requests follow them.
     if choking { torrent.suggestions.withdrawn(slot) } else { torrent.suggest(to: self, on: loop) }
     send(inOrder: choking, on: loop) { buffer in

@@ -92,7 +92,7 @@ extension PeerConnection {
     torrent.uploaded(payload, now: loop.now)
     up.add(payload, now: loop.now)
     lastUseful = loop.now
-    if servedAt != nil { servedAt = loop.now }
+    slotUse.serves()
     sendQueue.append(buffer, byteCount: read.byteCount)
     flush(on: loop)
   }

@@ -98,8 +98,8 @@ final class PeerConnection: ReadinessHandler {
   var hasAskedForPunch = false
   /// What was new the last time that it was told.
   var exchangeVersion: UInt32 = 0
-  /// When it was unchoked or given blocks, the later; `nil` while it is choked.
-  var servedAt: Instant?
+  /// Whether it makes use of being unchoked.
+  var slotUse = SlotUse()
   var protocolComplaints = 0
   var openedAt: Instant
   var lastReceived: Instant

@@ -163,6 +163,15 @@ final class PeerStream {
     }
   }
 
+  /// Bytes that were written and that the peer has not acknowledged. A system call over TCP.
+  var unacknowledged: Int {
+    switch carrier {
+    case .tcp(let descriptor): apus_unacknowledged(descriptor)
+    case .utp: utp?.unacknowledged ?? 0
+    case .race, .web: 0
+    }
+  }
+
   private static func moved(_ count: Int) -> Moved {
     guard count < 0 else { return .bytes(count) }
     let code = apus_errno()

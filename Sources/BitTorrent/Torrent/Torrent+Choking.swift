@@ -9,7 +9,7 @@ extension Torrent {
   /// keep others waiting for its turns to end.
   private var uploadSlots: Int { UploadSlots.count(rate: bestUpRate) + 2 * idleSlots }
 
-  /// The choker's round, if it is time for one; sooner if somebody waits while slots lie idle or the link
+  /// Once a second: the choker's round, if it is time for one; sooner if somebody waits while slots lie idle or the link
   /// turns out to carry more.
   func rechokeIfDue(on loop: isolated Loop) {
     bestUpRate = max(bestUpRate * 0.99, up.rate(now: loop.now))
@@ -20,6 +20,13 @@ extension Torrent {
     if isDue || ((hasMore || idleSlots > 0) && somebodyWaits) { rechoke(on: loop) }
   }
 
+  /// Twice a second: notes who has all that it has asked for.
+  func noteSlotUse(now: Instant) {
+    forEachPeer { peer in
+      if !peer.isChoking { peer.slotUse.note(isServed: peer.isServed, now: now) }
+    }
+  }
+
   private func countIdleSlots(now: Instant) {
     idleSlots = 0
     somebodyWaits = false
@@ -27,7 +34,7 @@ extension Torrent {
     forEachPeer { peer in
       if peer.isChoking {
         somebodyWaits = somebodyWaits || peer.peerIsInterested
-      } else if peer.takesNothing(for: patience, now: now) {
+      } else if peer.slotUse.isIdle(patience: patience, now: now) {
         idleSlots += 1
       }
     }
@@ -78,9 +85,8 @@ extension PeerConnection {
       uploadRate: up.rate(now: now), pieces: has.ones, uploaded: uploaded)
   }
 
-  /// Whether it is unchoked and has asked for nothing for so long.
-  func takesNothing(for seconds: Double, now: Instant) -> Bool {
-    guard let servedAt, uploads.isEmpty, uploads.reading == 0, sendQueue.isEmpty else { return false }
-    return now.seconds(since: servedAt) > seconds
+  /// Whether it has all that it has asked for; haves and the like on their way do not matter.
+  var isServed: Bool {
+    uploads.isEmpty && uploads.reading == 0 && sendQueue.isEmpty && stream.unacknowledged < Block.size
   }
 }

@@ -7,6 +7,7 @@ extension Torrent {
     let now = loop.now
     for case let peer? in peers { check(peer, on: loop) }
     checkWatched(on: loop)
+    noteSlotUse(now: now)
     guard now.seconds(since: lastSecond) >= 1 else { return }
     lastSecond = now
     guard !isStopping, state == .downloading || state == .seeding else { return }

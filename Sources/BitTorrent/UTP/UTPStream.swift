@@ -36,6 +36,9 @@ final class UTPStream {
   /// Round trip, seconds; 0 before it was measured.
   var roundTrip: Double { Double(connection.roundTrip) / 1e6 }
 
+  /// Bytes that the peer has not acknowledged.
+  var unacknowledged: Int { connection.unacknowledgedBytes }
+
   /// What it is ready for; all, once it has failed, so that the end is noticed.
   private var readiness: Readiness {
     if connection.failure != nil { return [.readable, .writable] }

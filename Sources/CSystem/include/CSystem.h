@@ -24,6 +24,8 @@ int apus_set_option(int fd, int level, int name, int value);
 ssize_t apus_receive(int fd, const struct iovec *vectors, int count);
 /// Gathered send that never raises SIGPIPE; the count or -1 with errno.
 ssize_t apus_send(int fd, const struct iovec *vectors, int count);
+/// Bytes that a TCP socket was given and that the other side has not acknowledged; 0 if the system does not tell.
+size_t apus_unacknowledged(int fd);
 /// One datagram of a batch, in a buffer that all share.
 struct apus_datagram {
   struct sockaddr_storage address;

@@ -24,6 +24,9 @@ extension UTPConnection {
     return max(0, limit - outgoing.count)
   }
 
+  /// Bytes that were taken and that the peer has not acknowledged.
+  public var unacknowledgedBytes: Int { outgoing.count }
+
   /// Takes bytes to be sent; how many, from the front. `writable` tells when there is room for the rest.
   public func write(_ bytes: UnsafeRawBufferPointer) -> Int {
     let count = min(bytes.count, writableBytes)

@@ -58,7 +58,7 @@ final class SimulatedConnection {
   var up: RateMeter
   var downloaded: Int64 = 0
   var uploaded: Int64 = 0
-  var servedAt: Instant?
+  var slotUse = SlotUse()
 
   init(_ number: Int, of owner: SimulatedPeer, slot: PeerSlot, delay: Double, now: Instant) {
     self.number = number
@@ -84,11 +84,8 @@ final class SimulatedConnection {
       uploadRate: up.rate(now: now), pieces: has.ones, uploaded: uploaded)
   }
 
-  /// As `PeerConnection.takesNothing`.
-  func takesNothing(for seconds: Double, now: Instant) -> Bool {
-    guard let servedAt, uploads.isEmpty, committed == 0 else { return false }
-    return now.seconds(since: servedAt) > seconds
-  }
+  /// As `PeerConnection.isServed`.
+  var isServed: Bool { uploads.isEmpty && committed == 0 && inFlight == 0 }
 
   var hasOutgoing: Bool { outboxFirst < outbox.count }
 

@@ -101,7 +101,7 @@ extension SimulatedPeer {
     forEachPeer { peer in
       if peer.isChoking {
         somebodyWaits = somebodyWaits || peer.peerIsInterested
-      } else if peer.takesNothing(for: patience, now: now) {
+      } else if peer.slotUse.isIdle(patience: patience, now: now) {
         idleSlots += 1
       }
     }
@@ -135,7 +135,7 @@ extension SimulatedPeer {
   private func setChoking(_ choking: Bool, _ peer: SimulatedConnection) {
     guard choking != peer.isChoking else { return }
     peer.isChoking = choking
-    peer.servedAt = choking ? nil : now
+    peer.slotUse = SlotUse()
     // Suggestions first, so that the first requests follow them.
     if choking { suggestions.withdrawn(peer.slot) } else { suggest(to: peer) }
     send(choking ? .choke : .unchoke, to: peer)

@@ -172,6 +172,7 @@ extension SimulatedPeer {
         fillRequests(peer)
       }
     }
+    forEachPeer { if !$0.isChoking { $0.slotUse.note(isServed: $0.isServed, now: now) } }
     guard now.seconds(since: lastSecond) >= 1 else { return }
     lastSecond = now
     rechokeIfDue()

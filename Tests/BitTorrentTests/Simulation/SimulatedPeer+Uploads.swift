@@ -48,7 +48,7 @@ extension SimulatedPeer {
     uploaded += bytes
     up.add(bytes, now: now)
     peer.up.add(bytes, now: now)
-    if peer.servedAt != nil { peer.servedAt = now }
+    peer.slotUse.serves()
     queue(peer)
   }
 
