@@ -108,7 +108,7 @@ import Testing
         environment: ["NOTIFY_SOCKET": path, "WATCHDOG_USEC": "400000"])
       var heard = ""
       func hear(_ text: String) async throws {
-        try await eventually("'\(text)' is heard", within: .seconds(10)) {
+        try await eventually("'\(text)' is heard", within: .seconds(60)) {
           var bytes = [UInt8](repeating: 0, count: 4096)
           while true {
             let count = recv(socket, &bytes, bytes.count, Int32(MSG_DONTWAIT))

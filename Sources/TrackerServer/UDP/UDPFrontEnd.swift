@@ -70,6 +70,8 @@ final class UDPFrontEnd: Sendable {
       loop.stop()
     }
     for loop in loops { loop.join() }
+    // The sockets go with them.
+    doors.withLock { $0 = [] }
   }
 
   private final class Count: Sendable {
