@@ -167,7 +167,7 @@ final class BatchAnnouncer {
     for ticket in tickets { ticket.take(.failure(failure), on: loop) }
   }
 
-  /// Sends what waits, at once.
+  /// What waits does not leave any more.
   func close(on loop: isolated Loop) {
     timer?.close()
     timer = nil
