@@ -152,6 +152,7 @@ extension LoopContext {
 
   /// The interface is back.
   func networkFound(_ seats: [TorrentSeat], on loop: isolated Loop) {
+    batches.networkFound()
     for port in ownPorts { reopen(port, on: loop) }
     for relay in relays { relay.networkFound(on: loop) }
     for seat in seats { seat.networkFound(on: loop) }

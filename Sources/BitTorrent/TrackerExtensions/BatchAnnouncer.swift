@@ -93,6 +93,9 @@ final class BatchAnnouncer {
     if isNew { gate.open(url, on: loop) }
   }
 
+  /// There was no way to anybody: it was not the trackers that failed.
+  func networkFound() { failed = [:] }
+
   /// Adds an announce to the next batch; `then` gets what came of it.
   func add(
     _ request: AnnounceRequest, _ query: ExtensionQuery?, to place: Place, on loop: isolated Loop,
