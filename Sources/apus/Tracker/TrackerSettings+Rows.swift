@@ -64,7 +64,7 @@ extension TrackerConfiguration {
     .setting(
       "http.full-scrape", \.fullScrapePause, value: "time",
       help: """
-        Answer scrapes that name no torrent with all torrents, packed, made anew and given to an address once in \
+        Answer scrapes that name no torrent with all that are served, packed, made anew and given to an address once in \
         this time. Without it there are none.
         """),
     .setting(
