@@ -65,7 +65,7 @@ enum TrackerMetrics {
     page.sample("apus_tracker_scrapes_total", [("transport", "udp")], udpScrapes)
     page.sample("apus_tracker_scrapes_total", [("transport", "http")], max(0, scrapes - udpScrapes))
     page.single(
-      "apus_tracker_failures_total", .counter, "Requests that were answered with a failure.",
+      "apus_tracker_failures_total", .counter, "Requests over HTTP that were answered with a failure.",
       counters.failures.load(ordering: .relaxed))
     page.metric(
       "apus_tracker_http_connections_total", .counter,

@@ -6,7 +6,7 @@ final class TrackerCounters: Sendable {
   let announces = Atomic<Int>(0)
   /// Scrapes, whatever the number of swarms.
   let scrapes = Atomic<Int>(0)
-  /// Requests that were answered with a failure.
+  /// Requests over HTTP that were answered with a failure.
   let failures = Atomic<Int>(0)
   /// Announces of peers with IPv6; `announces` has them, too.
   let announcesV6 = Atomic<Int>(0)
