@@ -42,7 +42,13 @@ public final class Tracker: Sendable {
       // Certificates are replaced where they lie, by programs that renew them.
       let renewal = loop.timer { _ in try? frontEnds.http?.reloadIdentity() }
       renewal.set(every: 30)
-      let second = loop.timer { _ in
+      let often = Confined(loop.timer { _ in core.sweepLarge() }, on: loop)
+      var isOften = false
+      let second = loop.timer { loop in
+        if core.isLarge != isOften {
+          isOften = core.isLarge
+          if isOften { often.value(on: loop).set(every: 0.01) } else { often.value(on: loop).cancel() }
+        }
         core.status.tick(core)
         core.access.forget(now: core.clock())
       }

@@ -106,12 +106,25 @@ final class TrackerCore: Sendable {
   /// Whether the loop that looks after the table has done so lately.
   var isTurning: Bool { clock() &- status.lastTick <= 5 || clock() &- startedAt <= 5 }
 
-  /// Forgets old peers, a few in each of the next `shards` shards or more of them in a large table: eight calls a
-  /// second go through all within 16 seconds, no lock is held for more than a fraction of a millisecond.
+  /// Forgets old peers, a few in each of the next `shards` shards: eight calls a second go through a small table
+  /// within 16 seconds.
   func sweep(shards: Int) {
     extensions.sweep(now: clock())
-    let budget = 512
-    for _ in 0..<max(shards, table.entries / (budget * 128)) {
+    sweepTable(steps: shards, budget: 512)
+  }
+
+  /// Whether the table has so many entries that `sweepLarge` is to be called as well.
+  var isLarge: Bool { table.entries > 1 << 16 }
+
+  /// A hundred calls a second go through a large table within 16 seconds, each for a fraction of a millisecond:
+  /// a longer one would keep announces waiting on a machine with few processors.
+  func sweepLarge() {
+    let budget = 256
+    sweepTable(steps: table.entries / (budget * 1600) + 1, budget: budget)
+  }
+
+  private func sweepTable(steps: Int, budget: Int) {
+    for _ in 0..<steps {
       let shard = nextShard.add(1, ordering: .relaxed).oldValue % table.shardCount
       _ = table.sweep(shard: shard, budget: budget, now: clock())
     }
