@@ -72,7 +72,7 @@ public final class HTTPClient {
     guard let transfer = Transfer(limits, client: self, receiver: CompletionReceiver(then)) else {
       fatalError("out of memory")
     }
-    transfer.configure(url, options)
+    transfer.configure(url, options, youngerThan: age(on: loop))
     transfer.limit()
     transfer.post(body)
     start(transfer, on: loop)

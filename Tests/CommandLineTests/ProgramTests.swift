@@ -10,6 +10,7 @@ import Testing
       (["--version"], 0), (["--help"], 0), (["help", "download"], 0), (["download", "--help"], 0), ([], 0),
       (["fly"], 64), (["--fly"], 64), (["create"], 64), (["create", "--piece-length", "17K", "x"], 64),
       (["download", "x", "--listen", "nowhere"], 64), (["seed"], 64), (["tracker", "--interval", "0"], 64),
+      (["seed", "x", "--proxy", "socks5://127.0.0.1", "--proxy-listen", "--no-tcp"], 64),
       (["create", "x", "--tracker", "nowhere"], 64), (["create", "/nonexistent"], 1),
       (["show", "/nonexistent"], 1),
       (["show", "magnet:?xt=urn:btih:zz"], 1), (["verify", "/nonexistent"], 1),

@@ -106,7 +106,7 @@ import Testing
       let process = try stage.start(
         ApusClient.executable,
         ["tracker", "-c", config, "--listen", "\(tracker.address)", "--admin-token", "opensesame", "-q"])
-      try await eventually("it is well") { (try? await get("/health", tracker))?.status == 200 }
+      try await eventually("it is well", within: .seconds(120)) { (try? await get("/health", tracker))?.status == 200 }
       #expect(try await get(Self.announce, tracker).text.contains("8:interval"))
 
       try writeFile(Array("# gone\n\(Self.torrent) by request\n".utf8), deny)
@@ -156,7 +156,7 @@ import Testing
         environment: ["NOTIFY_SOCKET": path, "WATCHDOG_USEC": "400000"])
       var heard = ""
       func hear(_ text: String) async throws {
-        try await eventually("'\(text)' is heard", within: .seconds(10)) {
+        try await eventually("'\(text)' is heard", within: .seconds(60)) {
           var bytes = [UInt8](repeating: 0, count: 4096)
           while true {
             let count = recv(socket, &bytes, bytes.count, Int32(MSG_DONTWAIT))

@@ -154,6 +154,41 @@ struct InterfaceTests {
     }
   }
 
+  @Test("peers awaited beside a proxy find us again when the interface is back", .timeLimit(.minutes(1)))
+  func listensAgainBesideAProxy() async throws {
+    try await withStage { stage in
+      let scene = try await Scene(on: stage)
+      let torrent = TestTorrent(size: 1 << 20)
+      let path = try torrent.write(to: stage.folder["payload.torrent"])
+      let source = try stage.folder.folder("source")
+      try torrent.writeContent(in: source)
+      let seed = try scene.start(
+        "\(scene.holder.id)",
+        [
+          "seed", path, "--dir", source, "--listen", "0.0.0.0:7000", "--interface", "vpn0", "--json",
+          "--proxy", "socks5://10.77.0.1:1", "--proxy-listen",
+        ])
+      try await eventually("the seed is ready") { seed.output.contains(#""state":"seeding""#) }
+      for round in ["before", "after"] {
+        let target = try stage.folder.folder(round)
+        let leecher = try scene.start(
+          scene.far,
+          [
+            "download", path, "--dir", target, "--peer", "10.77.0.2:7000", "--listen", "10.77.0.1:7000",
+            "--no-dht", "--no-lsd", "--no-port-mapping",
+          ])
+        #expect(try await leecher.waitForExit(within: .seconds(15)) == .exited(0), "\(leecher.tail)")
+        #expect(try torrent.faults(in: target) == [])
+        guard round == "before" else { break }
+        try await scene.shell(Loss.removed.cut)
+        try await eventually("the loss is told") { seed.output.contains(#""state":"down""#) }
+        try await scene.shell(Loss.removed.mend)
+        try await eventually("the return is told") { seed.output.contains(#""state":"up""#) }
+      }
+      #expect(try scene.leaked() == 0)
+    }
+  }
+
   @Test("an interface that is not there is a mistake", .timeLimit(.minutes(1)))
   func refusesWhatIsNotThere() async throws {
     try await withStage { stage in

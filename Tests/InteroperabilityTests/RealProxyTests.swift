@@ -67,9 +67,7 @@ struct RealProxyTests {
     try await withStage { stage in
       var scene = try await ProxyStage(on: stage)
       scene.torrent.metainfo["announce"] = "http://one.world:6969/announce"
-      scene.torrent.metainfo["url-list"] = "http://five.world/"
       try await scene.startTracker()
-      try await scene.startWebSeed()
       try await scene.startSeed()
       let path = stage.folder["tinyproxy.conf"]
       let configuration = """

@@ -31,7 +31,7 @@ public final class ApusTracker: Sendable {
     let more = isDual ? ["--listen", "[::1]:\(address.port)"] : []
     let process = try stage.start(
       ApusClient.executable, ["tracker", "--listen", "\(address)"] + more + options)
-    try await eventually("apus tracker listens", within: .seconds(40)) { [address] in
+    try await eventually("apus tracker listens", within: .seconds(120)) { [address] in
       if let status = process.status { throw TestFailure("apus tracker ended: \(status)") }
       return (try? await onThread { try Connection(to: address).close() }) != nil
     }

@@ -59,7 +59,7 @@ public final class Nginx: Sendable {
       """
     try writeFile(Array(configuration.utf8), home + "/configuration")
     let process = try stage.start("nginx", ["-c", home + "/configuration", "-e", home + "/errors"])
-    try await eventually("nginx listens", within: .seconds(40)) { [address] in
+    try await eventually("nginx listens", within: .seconds(120)) { [address] in
       if let status = process.status { throw TestFailure("nginx ended: \(status)") }
       return (try? await onThread { try Connection(to: address).close() }) != nil
     }

@@ -28,7 +28,7 @@ public final class OpenTracker: Sendable {
     let users = (try? String(contentsOfFile: "/proc/self/uid_map", encoding: .utf8)) ?? ""
     if getuid() == 0, !users.contains("4294967295") { command = ["unshare", "--map-user=65534"] + command }
     let process = try stage.start(command[0], Array(command.dropFirst()))
-    try await eventually("opentracker listens", within: .seconds(40)) { [address] in
+    try await eventually("opentracker listens", within: .seconds(120)) { [address] in
       if let status = process.status { throw TestFailure("opentracker ended: \(status)") }
       return (try? await onThread { try Connection(to: address).close() }) != nil
     }

@@ -104,7 +104,7 @@ public final class ProxiedNetwork: Sendable {
 
   /// Waits until something in the world takes TCP connections there.
   public func waitForWorld(_ process: ChildProcess, at ip: String, port: Int) async throws {
-    try await eventually("\(process.name) listens at \(ip):\(port)", within: .seconds(40)) { [self] in
+    try await eventually("\(process.name) listens at \(ip):\(port)", within: .seconds(120)) { [self] in
       if let status = process.status { throw TestFailure("it ended: \(status)\(process.tail)") }
       let command = inWorld("bash", ["-c", "exec 3<>/dev/tcp/\(ip)/\(port)"])
       return try await stage.run(command.0, command.1).status == .exited(0)

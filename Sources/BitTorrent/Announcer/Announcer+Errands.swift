@@ -85,7 +85,7 @@ extension Announcer {
         limits.family = family == .v4 ? .v4 : .v6
         request.port = family == .v4 ? context.publicPorts.port(for: way.port) : way.port
       }
-      let transfer = transfer(request, query, to: url, over: way, limits: limits, on: loop) { loop, reply in
+      let transfer = transfer(request, query, to: url, limits: limits, on: loop) { loop, reply in
         me.value(on: loop).got(index, number, way.family ?? [], reply, on: loop)
       }
       errand.transfers.append(transfer)

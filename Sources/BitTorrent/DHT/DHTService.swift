@@ -30,7 +30,6 @@ final class DHTService: DatagramReceiver {
   private var timer: LoopTimer?
   private var saveAt: Instant
   private var isSettling = false
-  private var isSaving = false
   private(set) var isReady = false
   /// Whether it has started and not been stopped.
   var isRunning: Bool { timer != nil }

@@ -53,7 +53,8 @@ extension PeerConnection {
   /// Tells a peer that has a node where ours is (BEP 5).
   func sendPort(on loop: isolated Loop) {
     guard reserved.contains(.dht), torrent.listeningPort != 0 else { return }
-    let port = torrent.context.publicPorts.datagramPort(for: torrent.listeningPort)
+    let ports = torrent.context.publicPorts
+    let port = remote.address.isV4 ? ports.datagramPort(for: torrent.listeningPort) : torrent.listeningPort
     send(on: loop) { $0.append(port: port) }
   }
 

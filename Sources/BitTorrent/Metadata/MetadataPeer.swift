@@ -148,8 +148,8 @@ final class MetadataPeer: ReadinessHandler {
       handshake.messages[ExtensionKind.peerExchange.name] = ExtensionKind.peerExchange.rawValue
     }
     handshake.client = swarm.context.configuration.clientName
-    handshake.port = swarm.context.listeningPort == 0 ? nil : swarm.context.announcedPort
-    handshake.yourAddress = remote.address
+    handshake.port = swarm.context.port(toldTo: remote.address)
+    handshake.yourAddress = NamedHosts.isStandIn(remote.address) ? nil : remote.address
     let payload = handshake.encoded()
     send(on: loop) { $0.append(extended: 0, payload: payload.rawBytes) }
   }

@@ -88,9 +88,9 @@ extension PeerConnection {
     handshake.metadataSize = torrent.info.bytes.count
     if torrent.isComplete { handshake.isUploadOnly = true }
     handshake.client = torrent.context.configuration.clientName
-    handshake.port = torrent.listeningPort == 0 ? nil : torrent.context.announcedPort
+    handshake.port = torrent.context.port(toldTo: remote.address)
     handshake.requestQueue = torrent.context.configuration.requestQueue
-    handshake.yourAddress = remote.address
+    handshake.yourAddress = NamedHosts.isStandIn(remote.address) ? nil : remote.address
     return handshake
   }
 

@@ -63,6 +63,19 @@ final class RelayAssociation: ReadinessHandler {
     settle(on: loop)
   }
 
+  /// The interface is gone: so is what went through it, though nobody says so.
+  func networkLost(on loop: isolated Loop) {
+    guard !isOver else { return }
+    lose(on: loop)
+  }
+
+  /// The interface is back: nothing is waited for.
+  func networkFound(on loop: isolated Loop) {
+    guard !isOver, attempt == nil else { return }
+    pause = Self.firstPause
+    connect(on: loop)
+  }
+
   private func settle(on loop: isolated Loop) {
     isSettled = true
     let waiting = waiting
@@ -118,7 +131,8 @@ final class RelayAssociation: ReadinessHandler {
   /// The socket is bound to the address that leads to the proxy: elsewhere it cannot be noticed.
   private func attach(_ control: Int32, _ relay: Endpoint, on loop: isolated Loop) -> Bool {
     guard let local = TCP.local(control),
-      let descriptor = try? UDPSocket.bind(to: Endpoint(local.address, port: 0), through: route.binding).descriptor
+      let descriptor = try? UDPSocket.bind(to: Endpoint(local.address, port: 0), through: route.binding)
+        .descriptor
     else { return false }
     return port.socket.attach(descriptor, to: relay, on: loop)
   }

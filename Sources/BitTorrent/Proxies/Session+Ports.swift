@@ -67,8 +67,9 @@ extension Session {
     return await context.loop.perform { loop in
       let context = context.value(on: loop)
       return [IPAddress.anyV4, .anyV6].compactMap { address in
-        guard let (descriptor, bound) = try? UDPSocket.bind(
-          to: Endpoint(address, port: 0), through: context.binding)
+        guard
+          let (descriptor, bound) = try? UDPSocket.bind(
+            to: Endpoint(address, port: 0), through: context.binding)
         else {
           return nil
         }

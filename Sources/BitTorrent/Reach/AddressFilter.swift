@@ -46,6 +46,11 @@ extension Session {
     await loops[0].loop.perform { loop in
       for port in ports { port.value(on: loop).filterChanged() }
     }
+    for context in loops {
+      await context.loop.perform { loop in
+        for relay in context.value(on: loop).relays { relay.port.filterChanged() }
+      }
+    }
     await forEachSeat { seat, loop in seat.filterChanged(on: loop) }
   }
 

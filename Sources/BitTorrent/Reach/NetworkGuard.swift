@@ -36,7 +36,8 @@ final class NetworkGuard {
     /// Where it was first.
     let bound: Endpoint
     let listener: Listener
-    let port: DatagramPort
+    /// `nil` where datagrams go through a proxy.
+    let port: DatagramPort?
   }
 
   private let binding: SocketBinding
@@ -81,7 +82,7 @@ final class NetworkGuard {
   private func cutOff(on loop: isolated Loop) {
     for place in places {
       place.listener.suspend()
-      place.port.suspend(on: loop)
+      place.port?.suspend(on: loop)
     }
     neighbours?.networkChanged(on: loop)
     tell { context, seats, loop in context.networkLost(seats, on: loop) }
@@ -106,7 +107,10 @@ final class NetworkGuard {
       }
       if !configuration.usesTCP { TCP.close(sockets.stream) }
       place.listener.resume(configuration.usesTCP ? sockets.stream : nil, on: loop)
-      let socket = place.port.socket
+      guard let socket = place.port?.socket else {
+        TCP.close(sockets.datagrams)
+        continue
+      }
       guard socket.resume(sockets.datagrams, bound: sockets.bound, on: loop) else { continue }
       let bound = place.bound
       for context in loops.dropFirst() where configuration.usesUTP {
@@ -140,12 +144,27 @@ extension LoopContext {
   func networkLost(_ seats: [TorrentSeat], on loop: isolated Loop) {
     for seat in seats { seat.networkLost(on: loop) }
     for port in utp { port.suspend(on: loop) }
+    for port in ownPorts { port.suspend(on: loop) }
+    for relay in relays { relay.networkLost(on: loop) }
     http.interrupt(on: loop)
+    if trackerHTTP !== http { trackerHTTP.interrupt(on: loop) }
   }
 
   /// The interface is back.
   func networkFound(_ seats: [TorrentSeat], on loop: isolated Loop) {
+    batches.networkFound()
+    for port in ownPorts { reopen(port, on: loop) }
+    for relay in relays { relay.networkFound(on: loop) }
     for seat in seats { seat.networkFound(on: loop) }
+  }
+}
+
+extension LoopContext {
+  /// Ports of our own need not be the same again: nobody comes to them.
+  private func reopen(_ port: DatagramPort, on loop: isolated Loop) {
+    let wanted = Endpoint(port.socket.bound.address.isV4 ? .anyV4 : .anyV6, port: 0)
+    guard let (descriptor, bound) = try? UDPSocket.bind(to: wanted, through: binding) else { return }
+    _ = port.socket.resume(descriptor, bound: bound, on: loop)
   }
 }
 

@@ -44,6 +44,12 @@ final class PublicPorts: Sendable {
 extension LoopContext {
   /// The port that trackers are told: some refuse 0, which is what they would be told where nobody is awaited.
   var announcedPort: UInt16 { listeningPort == 0 ? 1 : publicPorts.port(for: listeningPort) }
+
+  /// The port that a peer is told: what routers translate is IPv4. `nil` where nobody is awaited.
+  func port(toldTo peer: IPAddress) -> UInt16? {
+    guard listeningPort != 0 else { return nil }
+    return peer.isV4 ? publicPorts.port(for: listeningPort) : listeningPort
+  }
 }
 
 extension Session {

@@ -36,12 +36,10 @@ extension TorrentHandle {
   public func scrape() async -> [TrackerScrape] {
     let (scraper, trackers, hashes) = await seat.loop.perform { loop in
       let seat = seat.value(on: loop)
-      let announcers =
-        seat.torrent?.announcers ?? seat.fetch?.swarm?.announcers ?? seat.past?.announcers ?? []
       let context = seat.context
       return (
         Scraper(context: Confined(context, on: loop), udpTrackers: context.udpTrackers),
-        announcers.first?.list.trackers.map(\.url) ?? [], seat.outline.infoHashes
+        seat.announcers.first?.list.trackers.map(\.url) ?? [], seat.outline.infoHashes
       )
     }
     return await withTaskGroup(of: (Int, TrackerScrape).self) { group in
@@ -99,7 +97,10 @@ private struct Scraper: Sendable {
   private typealias ScrapeResult = Result<ScrapeReply, ScrapeError>
 
   private func scrape(_ url: UDPTrackerURL, _ infoHashes: [InfoHash]) async -> ScrapeResult {
-    guard let udpTrackers else { return .failure(ScrapeError(description: "there is no UDP port")) }
+    guard let udpTrackers else {
+      let reason = await context.loop.perform { loop in context.value(on: loop).whyNoDatagrams }
+      return .failure(ScrapeError(description: reason))
+    }
     let hashes = Array(infoHashes.prefix(UDPTrackerRequest.maximumScrape))
     return await withCheckedContinuation { (done: CheckedContinuation<ScrapeResult, Never>) in
       let first = FirstAnswer(done)

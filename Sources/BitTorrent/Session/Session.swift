@@ -45,12 +45,12 @@ public final class Session: Sendable {
   public init(_ given: SessionConfiguration) async throws(SessionError) {
     let configuration = given.sealed
     self.configuration = configuration
-    let routes = try await ProxyRoutes(configuration.proxies, configuration.interface.map { SocketBinding($0) })
-    let peerID = PeerID.random(prefix: configuration.peerIDPrefix)
     let binding = configuration.interface.map { SocketBinding($0) }
     if let binding, !binding.isUp {
       throw SessionError(.cannotListen, "there is no interface '\(binding.name)' with an address")
     }
+    let routes = try await ProxyRoutes(configuration.proxies, binding)
+    let peerID = PeerID.random(prefix: configuration.peerIDPrefix)
     let sockets = try ListeningSockets.bind(configuration.listen, through: binding)
     listening = sockets.map(\.bound)
     let count = max(1, configuration.loops)
@@ -128,8 +128,8 @@ public final class Session: Sendable {
       }
     }
     networkGuard = await Self.guardNetwork(
-      configuration, routes.peers == nil ? sockets.map(\.wanted) : [], listeners: listeners, ports: ports, neighbours: neighbours,
-      loops: loops, registry: registry, binding: shared.binding)
+      configuration, sockets.map(\.wanted), listeners: listeners, ports: routes.peers == nil ? ports : [],
+      neighbours: neighbours, loops: loops, registry: registry, binding: shared.binding)
     let mapper = startPortMapper()
     life.withLock { $0.mapper = mapper }
   }
@@ -183,7 +183,8 @@ public final class Session: Sendable {
     }
   }
 
-  /// Watches the session's interface, if it has one of its own.
+  /// Watches the session's interface, if it has one of its own. `ports` are those beside the listeners, if they have
+  /// any.
   private static func guardNetwork(
     _ configuration: SessionConfiguration, _ wanted: [Endpoint], listeners: [Confined<Listener>],
     ports: [Confined<DatagramPort>], neighbours: Confined<LocalNeighbours>?, loops: [Confined<LoopContext>],
@@ -192,10 +193,10 @@ public final class Session: Sendable {
     guard let binding else { return nil }
     return await loops[0].loop.perform { loop in
       let places = wanted.indices.map { index in
-        NetworkGuard.Place(
-          wanted: wanted[index], bound: ports[index].value(on: loop).socket.bound,
-          listener: listeners[index].value(on: loop),
-          port: ports[index].value(on: loop))
+        let listener = listeners[index].value(on: loop)
+        return NetworkGuard.Place(
+          wanted: wanted[index], bound: listener.bound, listener: listener,
+          port: ports.isEmpty ? nil : ports[index].value(on: loop))
       }
       let watch = NetworkGuard(
         binding, places, loops: loops, registry: registry, neighbours: neighbours?.value(on: loop),
@@ -279,14 +280,15 @@ public final class Session: Sendable {
 
   var disk: DiskPool { shared.disk }
 
-  /// What is wrong with a proxy, in one line for people; `nil` if nothing is known to be. That of peers is looked at
-  /// first. Trackers over HTTP and web seeds tell of theirs themselves.
+  /// What is wrong with a proxy, in one line for people; `nil` if nothing is known to be. That of peers is looked
+  /// at first. Trackers over HTTP and web seeds tell of theirs themselves.
   public var proxyMessage: String? {
     for route in [shared.routes.peers, shared.routes.trackers] {
       if let route, let trouble = route.trouble { return "\(route.proxy): \(trouble)" }
     }
     return nil
   }
+
   var filter: AddressFilter { shared.filter }
 
   var publicPorts: PublicPorts { shared.publicPorts }

@@ -9,8 +9,8 @@ extension Torrent {
   /// keep others waiting for its turns to end.
   private var uploadSlots: Int { UploadSlots.count(rate: bestUpRate) + 2 * idleSlots }
 
-  /// Once a second: the choker's round, if it is time for one; sooner if somebody waits while slots lie idle or the link
-  /// turns out to carry more.
+  /// Once a second: the choker's round, if it is time for one; sooner if somebody waits while slots lie idle or
+  /// the link turns out to carry more.
   func rechokeIfDue(on loop: isolated Loop) {
     bestUpRate = max(bestUpRate * 0.99, up.rate(now: loop.now))
     countIdleSlots(now: loop.now)

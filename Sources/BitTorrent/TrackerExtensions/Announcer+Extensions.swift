@@ -37,8 +37,8 @@ extension Announcer {
 
   /// Announces over HTTP: alone, or with those of other torrents if the tracker takes batches.
   func transfer(
-    _ request: AnnounceRequest, _ query: ExtensionQuery?, to url: String, over way: LoopContext.AnnounceWay,
-    limits: HTTPLimits, on loop: isolated Loop,
+    _ request: AnnounceRequest, _ query: ExtensionQuery?, to url: String, limits: HTTPLimits,
+    on loop: isolated Loop,
     then: @escaping (isolated Loop, Result<AnnounceReply, TrackerRefusal>) -> Void
   ) -> BatchableTransfer {
     if context.batches.offers(url), request.trackerID == nil {
@@ -105,8 +105,7 @@ extension Announcer {
         limits.family = family == .v4 ? .v4 : .v6
         request.port = family == .v4 ? context.publicPorts.port(for: way.port) : way.port
       }
-      let transfer = transfer(request, query, to: tracker.url, over: way, limits: limits, on: loop) {
-        loop, result in
+      let transfer = transfer(request, query, to: tracker.url, limits: limits, on: loop) { loop, result in
         me.value(on: loop).heardOfPieces(result, on: loop)
       }
       errand.transfers.append(transfer)

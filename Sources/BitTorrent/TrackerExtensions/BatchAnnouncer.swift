@@ -93,6 +93,9 @@ final class BatchAnnouncer {
     if isNew { gate.open(url, on: loop) }
   }
 
+  /// There was no way to anybody: it was not the trackers that failed.
+  func networkFound() { failed = [:] }
+
   /// Adds an announce to the next batch; `then` gets what came of it.
   func add(
     _ request: AnnounceRequest, _ query: ExtensionQuery?, to place: Place, on loop: isolated Loop,
@@ -167,7 +170,7 @@ final class BatchAnnouncer {
     for ticket in tickets { ticket.take(.failure(failure), on: loop) }
   }
 
-  /// Sends what waits, at once.
+  /// What waits does not leave any more.
   func close(on loop: isolated Loop) {
     timer?.close()
     timer = nil

@@ -65,16 +65,13 @@ final class UDPFrontEnd: Sendable {
     for loop in loops {
       // Behind what is still to be opened.
       loop.post { [self] loop in
-        // With the last reference to a door goes its socket.
-        let mine = doors.withLock { doors in
-          defer { doors.removeAll { $0.loop === loop } }
-          return doors.filter { $0.loop === loop }
-        }
-        for door in mine { door.value(on: loop).close() }
+        for door in doors.withLock({ $0 }) where door.loop === loop { door.value(on: loop).close() }
       }
       loop.stop()
     }
     for loop in loops { loop.join() }
+    // The sockets go with them.
+    doors.withLock { $0 = [] }
   }
 
   private final class Count: Sendable {

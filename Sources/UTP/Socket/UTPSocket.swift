@@ -268,9 +268,6 @@ public final class UTPSocket {
     ready.removeAll(keepingCapacity: true)
   }
 
-  /// Whether something waits to be sent.
-  public var hasWork: Bool { firstDirty < dirty.count || !replies.isEmpty }
-
   /// Writes datagrams that are due to the batch. True when all are in it; else send them and call again.
   public func fill(_ batch: inout PacketBatch, now: UInt64) -> Bool {
     let now = forward(now)

@@ -92,6 +92,9 @@ struct NetworkOptions: Sendable {
     if noTCP, proxies.kindForPeers == .http {
       throw UsageProblem("--no-tcp: an HTTP proxy leads to peers over TCP only")
     }
+    if noTCP, proxies.listens {
+      throw UsageProblem("--no-tcp and --proxy-listen: with a proxy peers are awaited over TCP only")
+    }
     if !listen.isEmpty, proxies.kindForPeers != nil, !proxies.listens {
       throw UsageProblem(
         "--listen: with a proxy for peers nobody is awaited; if that is meant, add --proxy-listen")
@@ -143,7 +146,12 @@ struct NetworkOptions: Sendable {
     }
     for port in Self.usualPorts {
       configuration.listen = [Endpoint(.anyV4, port: port), Endpoint(.anyV6, port: port)]
-      if let session = try? await Self.start(configuration) { return session }
+      do throws(SessionError) {
+        return try await Session(configuration)
+      } catch {
+        // Another port helps where this one is taken, not where there is no such proxy.
+        guard error.code == .cannotListen else { throw Failure(error.message) }
+      }
     }
     configuration.listen = [Endpoint(.anyV4, port: 0), Endpoint(.anyV6, port: 0)]
     return try await Self.start(configuration)

@@ -20,7 +20,9 @@ struct ProxyOptions: Sendable {
       help: "The proxy for trackers, or 'none', whatever --proxy says."),
     .option(
       \.webSeeds, "--proxy-web-seeds", value: "url",
-      help: "The proxy for web seeds and for torrent files by URL, or 'none', whatever --proxy says."),
+      help:
+        "The proxy for web seeds, and for torrent files and blocklists by URL, or 'none', whatever --proxy says."
+    ),
     .option(
       \.login, "--proxy-login", value: "file",
       help: """

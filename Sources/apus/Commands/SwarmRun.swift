@@ -48,7 +48,6 @@ struct SwarmRun {
   private let display: ProgressDisplay
   private var entries: [Entry] = []
   private var lastEvents: Instant?
-  private var proxyMessage: String?
   /// What publishers may put in the place of their torrents.
   private var followed: [(updates: Publication.Updates, options: AddOptions)] = []
   private var news: SessionNews
@@ -108,7 +107,6 @@ struct SwarmRun {
       await addUpdates()
       statuses = await sample()
       for index in entries.indices { await observe(index, statuses[index]) }
-      tellOfProxy()
       tell(statuses)
       if isOver { break }
       if await scene.interruption.sleep(pause) { break }
@@ -146,16 +144,6 @@ struct SwarmRun {
     if settings.json { return min(1, settings.eventInterval) }
     if case .complete = settings.goal { return 0.25 }
     return scene.console.isTerminal ? 0.25 : 5
-  }
-
-  /// Tells once what is wrong with a proxy.
-  private mutating func tellOfProxy() {
-    let message = session.proxyMessage
-    guard message != proxyMessage else { return }
-    proxyMessage = message
-    guard let message else { return }
-    if settings.json { scene.console.event(SwarmEvent.proxy(message)) }
-    if !settings.quiet, !settings.json { scene.console.note("proxy \(message)") }
   }
 
   private mutating func observe(_ index: Int, _ status: TorrentStatus) async {

@@ -17,6 +17,8 @@ struct BlocklistFeed: Sendable {
   /// Seconds between two looks whether files have changed, and between two fetches from the web.
   private static let lookInterval = 10.0
   private static let fetchInterval = 86_400.0
+  /// Seconds after which what could not be read is tried again.
+  private static let retryInterval = 3600.0
 
   let sources: [String]
   /// The interface that lists are fetched through, if that matters.
@@ -126,6 +128,7 @@ struct BlocklistFeed: Sendable {
           await session?.set(blocklist: outcome.list)
         } catch {
           console.error("\(error.message); the list that was read before stays")
+          waited = Self.fetchInterval - Self.retryInterval
         }
       }
     }
