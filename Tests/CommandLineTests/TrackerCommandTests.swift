@@ -106,7 +106,9 @@ import Testing
       let process = try stage.start(
         ApusClient.executable,
         ["tracker", "-c", config, "--listen", "\(tracker.address)", "--admin-token", "opensesame", "-q"])
-      try await eventually("it is well", within: .seconds(120)) { (try? await get("/health", tracker))?.status == 200 }
+      try await eventually("it is well", within: .seconds(120)) {
+        (try? await get("/health", tracker))?.status == 200
+      }
       #expect(try await get(Self.announce, tracker).text.contains("8:interval"))
 
       try writeFile(Array("# gone\n\(Self.torrent) by request\n".utf8), deny)
