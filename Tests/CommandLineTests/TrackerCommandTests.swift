@@ -49,6 +49,54 @@ import Testing
     }
   }
 
+  @Test func whatTheExtensionsMayTakeIsBounded() async throws {
+    try await withStage { stage in
+      for (option, value, problem) in [
+        ("batch-limit", "100001", "choose at most 100000"),
+        ("batch-memory", "48", "choose 0, or at least 1M"),
+        ("piece-memory", "1000K", "choose 0, or at least 1M"),
+        ("rank-memory", "1", "choose 0, or at least 1M"),
+        ("piece-interval", "0", "choose from 1s to 1d"), ("piece-interval", "25h", "choose from 1s to 1d"),
+      ] {
+        let process = try await ApusClient.run(["tracker", "--extensions-\(option)", value], on: stage)
+        #expect(process.status == .exited(64))
+        #expect(process.errors.contains("--extensions-\(option): \(problem)"), "\(process.errors)")
+      }
+      let path = stage.folder["t.toml"]
+      let none = "batch-limit = 0\nbatch-memory = \"0\"\npiece-memory = \"0\"\nrank-memory = \"0\"\n"
+      try writeFile(Array("[extensions]\n\(none)piece-interval = \"90s\"\n".utf8), path)
+      let tracker = ApusTracker(on: stage)
+      try await tracker.start(["-c", path])
+      let answer = try await get(Self.announce + "&x_have=0-3&x_rank=1", tracker).text
+      #expect(answer.contains("8:interval") && !answer.contains("6:pieces") && !answer.contains("6:ranked"))
+      #expect(try await get("/announce", tracker, method: "POST").status == 405)
+    }
+  }
+
+  @Test func aSeedIsShownByTheNameThatItGivesItself() async throws {
+    try await withStage { stage in
+      let tracker = ApusTracker(on: stage)
+      try await tracker.start()
+      let payload = TestTorrent(size: 100_000, tracker: tracker.url)
+      try payload.writeContent(in: stage.folder[""])
+      let torrent = try payload.write(to: stage.folder["payload.torrent"])
+      let long = try await ApusClient.run(
+        ["seed", torrent, "--announce-name", String(repeating: "x", count: 65)], on: stage)
+      #expect(long.status == .exited(64) && long.errors.contains("choose at most 64 bytes, on one line"))
+      let slow = try await ApusClient.run(["seed", torrent, "--announce-bandwidth", "2"], on: stage)
+      #expect(
+        slow.status == .exited(64) && slow.errors.contains("--announce-bandwidth: the lowest rate is 1K"))
+      let seeder = ApusClient(
+        on: stage, options: ["--no-dht", "--announce-name", "Anna's box", "--announce-bandwidth", "2M"])
+      try await seeder.seed(torrent, in: stage.folder[""])
+      try await eventually("its name is shown") {
+        let list = try JSONValue(parsing: try await get("/api/torrents", tracker).text)
+        guard let hash = list["torrents"]?.array?.first?["info_hash"]?.string else { return false }
+        return try await get("/api/torrents/\(hash)", tracker).text.contains("\"name\":\"Anna's box\"")
+      }
+    }
+  }
+
   @Test func listsAndLogAreReadAgainOnSIGHUPAndByTheAPI() async throws {
     try await withStage { stage in
       let (config, deny, log) = (stage.folder["t.toml"], stage.folder["deny.txt"], stage.folder["t.log"])

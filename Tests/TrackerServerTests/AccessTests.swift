@@ -92,6 +92,52 @@ struct AccessTests {
     }
   }
 
+  @Test("A scrape of everything has what the lists serve, for those who have a passkey if one is needed")
+  func fullScrape() throws {
+    var configuration = TrackerConfiguration(listen: [])
+    configuration.fullScrapeInterval = 3600
+    let core = TrackerCore(configuration, seed: 7) { 1000 }
+    let service = TrackerService(core)
+    var reply = SwarmReply()
+    for number in 1...6 {
+      #expect(core.announce(announcement(number), now: 1000, random: 1, into: &reply) == nil)
+    }
+    func ask(_ path: String, from address: UInt32) -> [UInt8] {
+      service.answer(
+        HTTPRequest(
+          method: "GET", path: path, query: [], remote: Endpoint(IPAddress(v4: address), port: 1),
+          headers: ["Accept-Encoding": "gzip"], body: [])
+      ).body
+    }
+    // Each from another address, as an address gets one an hour.
+    var asked: UInt32 = 0
+    func scraped(_ path: String) throws -> Set<InfoHash> {
+      asked += 1
+      return Set(try ScrapeReply(unpacked(ask(path, from: asked))).swarms.keys)
+    }
+    #expect(try scraped("/scrape") == Set((1...6).map { hash($0) }))
+    // What was packed before the lists changed is given to nobody any more.
+    let denied = InfoHashSet([hash(2)], seed: 1)
+    core.access.replace(by: AccessLists(denied: denied), now: 0)
+    #expect(try scraped("/scrape") == Set([1, 3, 4, 5, 6].map { hash($0) }))
+    let allowed = InfoHashSet([hash(1), hash(2), hash(9)], seed: 1)
+    core.access.replace(by: AccessLists(allowed: allowed, denied: denied), now: 0)
+    #expect(try scraped("/scrape") == [hash(1)])
+    let one = try #require(key("1"))
+    let book = PasskeyBook([.init(passkey: one, torrents: 0, addresses: 0)], lifetime: 100, seed: 5)
+    core.access.replace(by: AccessLists(allowed: allowed, denied: denied, passkeys: book), now: 0)
+    let refusal = TrackerRefusal.unknownPasskey
+    let fault = TrackerFault.refused(reason: refusal.reason, retryIn: refusal.retryIn)
+    for path in ["/scrape", "/\(String(repeating: "2", count: 32))/scrape"] {
+      #expect(throws: fault) { try ScrapeReply(ask(path, from: 1000)) }
+    }
+    // Who was refused has not used up what an address may have.
+    let path = "/\(String(repeating: "1", count: 32))/scrape"
+    #expect(try ScrapeReply(unpacked(ask(path, from: 1000))).swarms.keys.map(\.self) == [hash(1)])
+    core.access.replace(by: nil, now: 0)
+    #expect(try scraped("/scrape").count == 6)
+  }
+
   @Test("A denied torrent is not betrayed to who has no passkey")
   func order() throws {
     let one = try #require(key("1"))

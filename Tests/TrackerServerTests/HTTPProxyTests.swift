@@ -41,6 +41,48 @@ struct HTTPProxyTests {
     }
   }
 
+  @Test("Addresses that clients from elsewhere claim are never told to anybody, in whatever form")
+  func claims() throws {
+    try withTracker {
+      $0.proxies = ProxyRules(trusted: loopback)
+    } _: { tracker in
+      let connection = try Connection(tracker.endpoints[0])
+      let claims = ["198.51.100.66", "2001:db8:bad::1", "10.66.66.66"]
+      let keys = ["ip", "ipv4", "ipv6"].flatMap { key in claims.map { "&\(key)=\($0)" } }
+      let all = keys.joined() + "&ipv4=198.51.100.66:7000&ipv6=[2001:db8:bad::1]:7000"
+      func send(_ target: String, from client: String) {
+        connection.send(get(target, "X-Forwarded-For: \(client)\r\n"))
+      }
+      var honest: Set<Endpoint> = []
+      // On the loops and in the library, from both families.
+      for (number, start) in ["", "http://x"].enumerated() {
+        for (client, extra) in [("203.0.113.7", all), ("2001:db8::7", all)]
+          + keys.map({ ("203.0.113.8", $0) })
+        {
+          send(
+            start + announceTarget(port: UInt16(7000 + number), extra: extra + "&x_have=0-5"), from: client)
+          let reply = try connection.announced()
+          #expect(reply.externalAddress == IPAddress(client))
+          honest.insert(Endpoint(try #require(IPAddress(client)), port: UInt16(7000 + number)))
+        }
+      }
+      for (asker, start) in [("203.0.113.9", ""), ("2001:db8::9", "http://x")] {
+        for extra in ["&ip=10.66.66.66", "&compact=0", "&x_rank=1&x_need=3"] {
+          send(start + announceTarget(port: 9999, wanted: 200, extra: extra), from: asker)
+          let reply = try connection.announced()
+          #expect(
+            Set(reply.peers).subtracting([Endpoint(IPAddress("203.0.113.9") ?? .anyV4, port: 9999)]) == honest
+          )
+          for holders in reply.extensions?.holders.values ?? [:].values {
+            #expect(Set(holders).isSubset(of: honest))
+          }
+          if extra.contains("x_need") { #expect(reply.extensions?.holders[3]?.count == honest.count) }
+        }
+      }
+      #expect(tracker.core.scrape(hash(1)).leeches == honest.count + 2)
+    }
+  }
+
   @Test("Who is no proxy is not believed")
   func strangers() throws {
     try withTracker {

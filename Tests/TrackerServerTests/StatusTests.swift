@@ -31,6 +31,40 @@ struct StatusTests {
         == samples["apus_tracker_announce_seconds_count"])
   }
 
+  @Test("Metrics tell what the extensions do and what memory they take")
+  func extensions() throws {
+    let tracker = TestTracker()
+    let none = try exposition(text(tracker.get("/metrics")))
+    for name in [
+      "batches_total", "batch_entries_total", "batch_torrents", "piece_reports_total", "pieces_bytes",
+    ] {
+      #expect(none["apus_tracker_" + name] == 0, "\(name)")
+    }
+    #expect(none["apus_tracker_ranked_torrents"] == 0 && none["apus_tracker_rank_bytes"] == 0)
+    #expect(none["apus_tracker_pieces_limit_bytes"] == Double(64 << 20))
+    #expect(none["apus_tracker_rank_limit_bytes"] == Double(32 << 20))
+
+    _ = try tracker.announce("203.0.113.1", extra: "&x_have=0-3")
+    _ = try tracker.announce("203.0.113.2", extra: "&x_rank=1")
+    _ = try tracker.batch(
+      [
+        .init(infoHash: hash(2)), .init(infoHash: hash(3), query: Array("x_got=".utf8)),
+        .init(infoHash: hash(4), query: Array("x_rank=1".utf8)),
+      ])
+    _ = tracker.post("/announce", [])
+    tracker.pass(1)
+    let some = try exposition(text(tracker.get("/metrics")))
+    #expect(some["apus_tracker_batches_total"] == 1)
+    #expect(some["apus_tracker_batch_entries_total"] == 3)
+    #expect(some["apus_tracker_batch_torrents"] == 3)
+    #expect(some["apus_tracker_piece_reports_total"] == 2)
+    #expect(some["apus_tracker_ranked_torrents"] == 2)
+    let books = tracker.service.core.extensions
+    #expect(books.pieces.memory > 0 && books.rank.memory > 0)
+    #expect(some["apus_tracker_pieces_bytes"] == Double(books.pieces.memory))
+    #expect(some["apus_tracker_rank_bytes"] == Double(books.rank.memory))
+  }
+
   /// Reads an exposition as strictly as Prometheus does.
   private func exposition(_ page: String) throws -> [String: Double] {
     var types: Set<String> = []

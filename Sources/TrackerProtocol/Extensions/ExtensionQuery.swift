@@ -52,7 +52,7 @@ public struct ExtensionQuery: Sendable, Equatable {
       switch parameter.key {
       case "x_rank": isRanked = QueryBytes.number(bytes.rawBytes, value) == 1
       case "x_bw": bandwidth = QueryBytes.number(bytes.rawBytes, value)
-      case "x_name": name = query.text(value).flatMap(Self.name)
+      case "x_name": name = query.text(value).flatMap { Self.isName($0) ? $0 : nil }
       case "x_have": have = query.decoded(value).flatMap { PieceSet($0) }
       case "x_bits": have = query.decoded(value).flatMap { PieceSet(bitmap: $0) }
       case "x_got": got = query.decoded(value).flatMap { PieceSet($0) }
@@ -65,12 +65,10 @@ public struct ExtensionQuery: Sendable, Equatable {
     }
   }
 
-  /// A name that may be shown: one line, not too long.
-  static func name(_ text: String) -> String? {
-    guard !text.isEmpty, text.utf8.count <= maximumName,
-      text.unicodeScalars.allSatisfy({ $0.value >= 32 && !(0x7f..<0xa0).contains($0.value) })
-    else { return nil }
-    return text
+  /// Whether a name may be shown: one line, not too long.
+  public static func isName(_ text: String) -> Bool {
+    !text.isEmpty && text.utf8.count <= maximumName
+      && text.unicodeScalars.allSatisfy { $0.value >= 32 && !(0x7f..<0xa0).contains($0.value) }
   }
 
   /// The keys and values, to be put behind those of an announce. All that it has goes as text or as a bitmap,

@@ -21,6 +21,12 @@ final class AccessRules: Sendable {
     return unsafe lists._withUnsafeGuaranteedRef { $0.refusal(of: infoHash, passkey: passkey) }
   }
 
+  /// Why nothing is served to whoever has `passkey`, whatever the torrent; `nil` if something is.
+  func refusal(ofPasskey passkey: Passkey?) -> TrackerRefusal? {
+    guard let lists = unsafe current.load(ordering: .acquiring) else { return nil }
+    return unsafe lists._withUnsafeGuaranteedRef { $0.refusal(ofPasskey: passkey) }
+  }
+
   /// Why an announce is not taken; `nil` if it is. Counts what the passkey uses.
   func refusal(of announcement: borrowing Announcement, now: UInt32) -> TrackerRefusal? {
     guard let lists = unsafe current.load(ordering: .acquiring) else { return nil }
@@ -65,10 +71,13 @@ final class AccessLists: Sendable {
   }
 
   func refusal(of infoHash: InfoHash, passkey: Passkey?) -> TrackerRefusal? {
-    if let passkeys {
-      guard let passkey, passkeys.contains(passkey) else { return .unknownPasskey }
-    }
-    return isServed(infoHash) ? nil : .notAllowed
+    refusal(ofPasskey: passkey) ?? (isServed(infoHash) ? nil : .notAllowed)
+  }
+
+  func refusal(ofPasskey passkey: Passkey?) -> TrackerRefusal? {
+    guard let passkeys else { return nil }
+    guard let passkey, passkeys.contains(passkey) else { return .unknownPasskey }
+    return nil
   }
 
   func refusal(of announcement: borrowing Announcement, now: UInt32) -> TrackerRefusal? {
@@ -84,7 +93,8 @@ final class AccessLists: Sendable {
       isStopping: announcement.event == .stopped, now: now)
   }
 
-  private func isServed(_ infoHash: InfoHash) -> Bool {
+  /// Whether a torrent is served to those to whom anything is.
+  func isServed(_ infoHash: InfoHash) -> Bool {
     if let denied, denied.contains(infoHash) { return false }
     if let allowed { return allowed.contains(infoHash) }
     return true

@@ -3,6 +3,7 @@ import Bytes
 import Digest
 import HTTPServer
 import JSON
+internal import Synchronization
 import TrackerProtocol
 
 // One request for all torrents of a node (X6 of docs/EXTENSIONS.md): a POST to the announce URL.
@@ -25,6 +26,8 @@ extension TrackerService {
       guard isJSON else { return failure(error.description) }
       return HTTPResponse(json: ["error": .string(error.description)], status: 400)
     }
+    core.counters.batches.add(1, ordering: .relaxed)
+    core.counters.batchEntries.add(batch.entries.count, ordering: .relaxed)
     let reply = answer(batch, from: client, passkey: passkey)
     if isJSON { return HTTPResponse(json: reply.json(batch)) }
     return HTTPResponse(contentType: "text/plain", body: reply.encoded())
@@ -72,7 +75,7 @@ extension TrackerService {
         leeches: reply.counts.leeches, peersV4: reply.peersV4, peersV6: reply.peersV6, externalAddress: source
       )
       if let query {
-        result.extensions = core.extensions.answer(query, to: announcement, now: now)
+        result.extensions = core.answer(query, to: announcement, now: now)
       } else if entry.event == .stopped {
         core.extensions.pieces.leave(node, entry.infoHash)
       }

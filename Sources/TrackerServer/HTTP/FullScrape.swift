@@ -17,6 +17,8 @@ final class FullScrape: Sendable {
 
   private struct State {
     var packed: [UInt8]?
+    /// The lists that it was made by: others need another one.
+    var lists: AccessLists?
     var madeAt: UInt32 = 0
     var isBeingMade = false
     /// When each address had one.
@@ -32,7 +34,7 @@ final class FullScrape: Sendable {
 
   private let state = Mutex(State())
 
-  /// The answer to an address that asks; makes a new one if the last is older than `interval` seconds. An address
+  /// The answer to an address that asks, to whom something is served: all torrents that are. Makes a new one if the last is older than `interval` seconds. An address
   /// has one in that time.
   func answer(to asker: IPAddress, core: TrackerCore, interval: Int) -> Answer {
     let now = core.clock()
@@ -41,7 +43,9 @@ final class FullScrape: Sendable {
       case make, refuse
       case give([UInt8])
     }
+    let lists = core.access.lists
     let step = state.withLock { state -> Step in
+      if state.lists !== lists { (state.packed, state.lists) = (nil, lists) }
       if let last = state.served[asker], now &- last < interval { return .refuse }
       let isFresh = state.packed != nil && now &- state.madeAt < interval
       if !isFresh, !state.isBeingMade {
@@ -56,9 +60,9 @@ final class FullScrape: Sendable {
     case .refuse: return .later
     case .give(let packed): return .packed(packed)
     case .make:
-      let packed = Self.make(core)
+      let packed = Self.make(core, lists)
       state.withLock { state in
-        state.packed = packed
+        if state.lists === lists { state.packed = packed }
         state.madeAt = now
         state.isBeingMade = false
         Self.note(asker, now, interval, &state)
@@ -75,7 +79,7 @@ final class FullScrape: Sendable {
     state.served[asker] = now
   }
 
-  private static func make(_ core: TrackerCore) -> [UInt8] {
+  private static func make(_ core: TrackerCore, _ lists: AccessLists?) -> [UInt8] {
     let gzip = Gzip()
     var part: [UInt8] = []
     part.reserveCapacity(Self.part + budget * 120)
@@ -87,7 +91,7 @@ final class FullScrape: Sendable {
     while goesOn {
       goesOn = core.table.torrents(from: &cursor, budget: budget) { hash, counts in
         guard counts.seeds + counts.leeches + counts.downloaded > 0 else { return }
-        guard core.access.refusal(of: hash, passkey: nil) == nil else { return }
+        guard lists?.isServed(hash) != false else { return }
         TrackerResponder.append(hash, counts, to: &part)
       }
       guard part.count >= Self.part else { continue }

@@ -42,7 +42,7 @@ struct TrackerResponder {
     }
     append(announcement, source, isCompact: announce.acceptsCompact, to: &body)
     if let extended {
-      core.extensions.answer(extended, to: announcement, now: core.clock()).append(to: &body)
+      core.answer(extended, to: announcement, now: core.clock()).append(to: &body)
     }
   }
 

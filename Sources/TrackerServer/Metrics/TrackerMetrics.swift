@@ -11,6 +11,7 @@ enum TrackerMetrics {
     table(core, &page)
     requests(core.counters, &page)
     datagrams(core.counters, &page)
+    extensions(core, &page)
     page.times(
       "apus_tracker_announce_seconds",
       "Time that the table takes for an announce, of one in \(TrackerCounters.sampling).",
@@ -64,7 +65,7 @@ enum TrackerMetrics {
     page.sample("apus_tracker_scrapes_total", [("transport", "udp")], udpScrapes)
     page.sample("apus_tracker_scrapes_total", [("transport", "http")], max(0, scrapes - udpScrapes))
     page.single(
-      "apus_tracker_failures_total", .counter, "Requests that were answered with a failure.",
+      "apus_tracker_failures_total", .counter, "Requests over HTTP that were answered with a failure.",
       counters.failures.load(ordering: .relaxed))
     page.metric(
       "apus_tracker_http_connections_total", .counter,
@@ -93,6 +94,35 @@ enum TrackerMetrics {
     count("lost", "Answers that the system did not take.", counters.udpLost.load(ordering: .relaxed))
     count("received_bytes", "Bytes of the datagrams that came.", counters.udpBytesIn.load(ordering: .relaxed))
     count("sent_bytes", "Bytes of the answers.", counters.udpBytesOut.load(ordering: .relaxed))
+  }
+
+  private static func extensions(_ core: TrackerCore, _ page: inout Exposition) {
+    let (counters, kept) = (core.counters, core.extensions)
+    page.single(
+      "apus_tracker_batches_total", .counter, "Requests with all torrents of a node that could be read.",
+      counters.batches.load(ordering: .relaxed))
+    page.single(
+      "apus_tracker_batch_entries_total", .counter, "Torrents that these listed; announces have them, too.",
+      counters.batchEntries.load(ordering: .relaxed))
+    page.single(
+      "apus_tracker_batch_torrents", .gauge,
+      "Torrents that are remembered for the nodes that announced them so.",
+      kept.nodes.entries)
+    page.single(
+      "apus_tracker_piece_reports_total", .counter,
+      "Announces that spoke of pieces, those in batches included.",
+      counters.pieceReports.load(ordering: .relaxed))
+    page.single(
+      "apus_tracker_pieces_bytes", .gauge, "Memory of the pieces that clients say they have.",
+      kept.pieces.memory)
+    page.single(
+      "apus_tracker_pieces_limit_bytes", .gauge, "Memory that these may take.", kept.pieces.limits.memory)
+    page.single(
+      "apus_tracker_ranked_torrents", .gauge, "Torrents in which somebody lately asked for the best peers.",
+      kept.rank.swarms)
+    page.single("apus_tracker_rank_bytes", .gauge, "Memory of what peers give there.", kept.rank.memory)
+    page.single(
+      "apus_tracker_rank_limit_bytes", .gauge, "Memory that this may take.", kept.rank.limits.memory)
   }
 
   private static func clients(_ clients: ClientCounts, _ page: inout Exposition) {

@@ -132,6 +132,9 @@ final class RankBook: Sendable {
     place(hash).shard.swarms.withLock { $0[hash]?.rates(limits, now: now) ?? [:] }
   }
 
+  /// Swarms that somebody lately asked for.
+  var swarms: Int { watched.load(ordering: .relaxed) }
+
   /// Bytes that the book takes, by its own account.
   var memory: Int {
     watched.load(ordering: .relaxed) * RankedSwarm.cost + peers.load(ordering: .relaxed)

@@ -81,6 +81,14 @@ final class TrackerCore: Sendable {
     return nil
   }
 
+  /// What an announce that was taken gets beyond the reply of every tracker.
+  func answer(_ query: ExtensionQuery, to announcement: borrowing Announcement, now: UInt32)
+    -> ReplyExtensions
+  {
+    if query.isAboutPieces { counters.pieceReports.add(1, ordering: .relaxed) }
+    return extensions.answer(query, to: announcement, now: now)
+  }
+
   /// Seconds until a client is to announce again, and until it may: soon where the table waits for a second announce.
   func intervals(after reply: borrowing SwarmReply) -> (usual: Int, minimum: Int) {
     let usual = reply.isProvisional ? min(configuration.interval, 30) : configuration.interval

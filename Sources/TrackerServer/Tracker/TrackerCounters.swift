@@ -6,7 +6,7 @@ final class TrackerCounters: Sendable {
   let announces = Atomic<Int>(0)
   /// Scrapes, whatever the number of swarms.
   let scrapes = Atomic<Int>(0)
-  /// Requests that were answered with a failure.
+  /// Requests over HTTP that were answered with a failure.
   let failures = Atomic<Int>(0)
   /// Announces of peers with IPv6; `announces` has them, too.
   let announcesV6 = Atomic<Int>(0)
@@ -28,6 +28,12 @@ final class TrackerCounters: Sendable {
   let refusedPasskeys = Atomic<Int>(0)
   /// Announces beyond the caps of their passkey.
   let refusedCaps = Atomic<Int>(0)
+  /// Requests with all torrents of a node; their announces are in `announces`, too.
+  let batches = Atomic<Int>(0)
+  /// Torrents that these listed.
+  let batchEntries = Atomic<Int>(0)
+  /// Announces that were taken and said something of pieces, or asked who has some.
+  let pieceReports = Atomic<Int>(0)
   /// How long the table takes for an announce, of one in `sampling`.
   let announceTime = Histogram()
   /// HTTP connections that were closed because their address has too many.

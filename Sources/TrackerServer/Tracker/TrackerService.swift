@@ -58,6 +58,9 @@ final class TrackerService: Sendable {
       guard let interval = core.configuration.fullScrapeInterval else {
         return responder.refuse("name the torrents to scrape by info_hash", retryIn: .never, into: &body)
       }
+      if let refusal = core.access.refusal(ofPasskey: passkey) {
+        return responder.refuse(refusal.reason, retryIn: refusal.retryIn, into: &body)
+      }
       guard Gzip.isAccepted(by: request.headers["Accept-Encoding"]) else {
         return responder.refuse("a scrape of everything comes as gzip only", into: &body)
       }

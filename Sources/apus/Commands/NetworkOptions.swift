@@ -4,6 +4,7 @@ import BitTorrent
 import Blocklist
 import Encryption
 import Proxy
+import TrackerProtocol
 
 /// How a session finds and reaches peers: the options that `download`, `seed` and `magnet` share. One table is the
 /// source of parsing, help and documentation.
@@ -50,6 +51,12 @@ struct NetworkOptions: Sendable {
         \.mapsPorts, "--no-port-mapping", sets: false,
         help: "Do not ask the router (NAT-PMP, UPnP) to let peers in."),
       .flag(\.noLocalDiscovery, "--no-lsd", help: "Seek no peers on the local network."),
+      .option(
+        \.announceName, "--announce-name", value: "text",
+        help: "A name for this client, for the people behind trackers that show it."),
+      .option(
+        \.announceBandwidth, "--announce-bandwidth", value: "rate",
+        help: "Tell trackers that so many bytes a second can be sent, until they have measured it."),
     ] + Parameter.group(\.dht, DHTEntry.parameters) + Parameter.group(\.proxies, ProxyOptions.parameters)
   var listen: [Endpoint] = []
   var interface: String?
@@ -68,6 +75,8 @@ struct NetworkOptions: Sendable {
   var noUTP = false
   var mapsPorts = true
   var blocklists: [String] = []
+  var announceName: String?
+  var announceBandwidth: ByteCount?
 
   /// The ports that BitTorrent programs traditionally use.
   private static let usualPorts: ClosedRange<UInt16> = 6881...6889
@@ -90,7 +99,12 @@ struct NetworkOptions: Sendable {
       throw UsageProblem(
         "--listen: with a proxy for peers nobody is awaited; if that is meant, add --proxy-listen")
     }
-    for (option, rate) in [("--limit-down", limitDown), ("--limit-up", limitUp)] {
+    if let announceName, !ExtensionQuery.isName(announceName) {
+      throw UsageProblem("--announce-name: choose at most \(ExtensionQuery.maximumName) bytes, on one line")
+    }
+    for (option, rate) in [
+      ("--limit-down", limitDown), ("--limit-up", limitUp), ("--announce-bandwidth", announceBandwidth),
+    ] {
       if let rate, rate.bytes < Self.lowestRate { throw UsageProblem("\(option): the lowest rate is 1K") }
     }
   }
@@ -121,6 +135,8 @@ struct NetworkOptions: Sendable {
     configuration.peerExchange = !noPeerExchange
     configuration.holePunching = !noHolePunching
     configuration.localDiscovery = !noLocalDiscovery
+    configuration.announcedName = announceName
+    configuration.announcedBandwidth = announceBandwidth.map { UInt64($0.bytes) }
     configuration.usesTCP = !noTCP
     configuration.usesUTP = !noUTP
     configuration.diskThreads = max(2, Process.processors)

@@ -64,7 +64,7 @@ extension TrackerConfiguration {
     .setting(
       "http.full-scrape", \.fullScrapePause, value: "time",
       help: """
-        Answer scrapes that name no torrent with all torrents, packed, made anew and given to an address once in \
+        Answer scrapes that name no torrent with all that are served, packed, made anew and given to an address once in \
         this time. Without it there are none.
         """),
     .setting(
@@ -126,7 +126,23 @@ extension TrackerConfiguration {
       isReloadable: true),
   ]
 
-  private static let extensionSettings: [Parameter<Self>] = []
+  private static let extensionSettings: [Parameter<Self>] = [
+    .setting(
+      "extensions.batch-limit", \.batchLimit, value: "number",
+      help: "Torrents that one request may announce; 0 takes no such requests."),
+    .setting(
+      "extensions.batch-memory", \.batchBytes, value: "size",
+      help: "Memory for which torrents nodes have announced that way, 48 bytes each; 0 keeps none."),
+    .setting(
+      "extensions.piece-memory", \.pieceBytes, value: "size",
+      help: "Memory for the pieces that clients say they have; 0 keeps none."),
+    .setting(
+      "extensions.piece-interval", \.pieceTime, value: "time",
+      help: "How often a client may ask who has a piece."),
+    .setting(
+      "extensions.rank-memory", \.rankBytes, value: "size",
+      help: "Memory for what peers give, in swarms where somebody asks for the best; 0 ranks nobody."),
+  ]
 
   private static let statusSettings: [Parameter<Self>] = [
     .setting("status.page", \.pages.status, value: "audience", help: "Who sees the status page at /."),
@@ -182,6 +198,26 @@ extension TrackerConfiguration {
     set { snapshotInterval = newValue.seconds }
   }
 
+  private var batchBytes: ByteCount {
+    get { ByteCount(Int64(batchMemory)) }
+    set { batchMemory = Int(newValue.bytes) }
+  }
+
+  private var pieceBytes: ByteCount {
+    get { ByteCount(Int64(pieceMemory)) }
+    set { pieceMemory = Int(newValue.bytes) }
+  }
+
+  private var rankBytes: ByteCount {
+    get { ByteCount(Int64(rankMemory)) }
+    set { rankMemory = Int(newValue.bytes) }
+  }
+
+  private var pieceTime: TimeSpan {
+    get { TimeSpan(seconds: Double(pieceInterval)) }
+    set { pieceInterval = Int(min(newValue.seconds, 1e9)) }
+  }
+
   /// Refuses what cannot be meant.
   func validate() throws(UsageProblem) {
     guard (1...86400).contains(interval) else { throw UsageProblem("--interval: choose from 1s to 1d") }
@@ -200,6 +236,7 @@ extension TrackerConfiguration {
     ] where cap > 10_000 {
       throw UsageProblem("\(option): choose at most 10000")
     }
+    try validateExtensions()
     guard servesHTTP || servesUDP else {
       throw UsageProblem("--no-http-enabled and --no-udp-enabled: choose one of them")
     }
@@ -210,6 +247,20 @@ extension TrackerConfiguration {
     let hasFiles = identity.map { !$0.certificates.isEmpty && !$0.key.isEmpty } ?? false
     guard listenSecurely.isEmpty == !hasFiles else {
       throw UsageProblem("--tls-listen, --tls-certificates and --tls-key go together")
+    }
+  }
+
+  /// More torrents do not fit into a request; less memory is more likely a forgotten unit than a wish.
+  private func validateExtensions() throws(UsageProblem) {
+    guard batchLimit <= 100_000 else { throw UsageProblem("--extensions-batch-limit: choose at most 100000") }
+    guard (1...86400).contains(pieceInterval) else {
+      throw UsageProblem("--extensions-piece-interval: choose from 1s to 1d")
+    }
+    for (option, memory) in [
+      ("--extensions-batch-memory", batchMemory), ("--extensions-piece-memory", pieceMemory),
+      ("--extensions-rank-memory", rankMemory),
+    ] where memory != 0 && memory < 1 << 20 {
+      throw UsageProblem("\(option): choose 0, or at least 1M")
     }
   }
 }
