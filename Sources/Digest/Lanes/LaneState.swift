@@ -92,7 +92,8 @@ struct LaneState: ~Copyable {
       let part = unsafe parts[lane]
       let rest = unsafe UnsafeRawBufferPointer(rebasing: part[(part.count & ~63)...])
       unsafe tail(lane, from: 0, count: rest.count).copyMemory(from: rest)
-      unsafe lengths[lane] += part.count
+      // Not `+=`: the compiler breaks down over that here under ThreadSanitizer.
+      unsafe lengths[lane] = lengths[lane] + part.count
       unsafe parts[lane] = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
     }
   }
@@ -108,7 +109,7 @@ struct LaneState: ~Copyable {
       let count = min(64 - fill, part.count)
       unsafe tail(lane, from: fill, count: count).copyMemory(
         from: UnsafeRawBufferPointer(rebasing: part[..<count]))
-      unsafe lengths[lane] += count
+      unsafe lengths[lane] = lengths[lane] + count
       unsafe parts[lane] = unsafe UnsafeRawBufferPointer(rebasing: part[count...])
       guard fill + count == 64 else { continue }
       unsafe data[lane] = UnsafePointer(tails + 128 * lane)
