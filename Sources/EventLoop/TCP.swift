@@ -74,20 +74,9 @@ public enum TCP {
   /// The next waiting connection of a listener; `nil` when there is none (or the system is out of
   /// descriptors, which `errno` tells).
   public static func accept(_ listener: Int32) -> (descriptor: Int32, remote: Endpoint)? {
-    var storage = sockaddr_storage()
-    var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-    let descriptor = unsafe withUnsafeMutablePointer(to: &storage) { pointer in
-      unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-        unsafe apus_accept(listener, address, &length)
-      }
-    }
-    guard descriptor >= 0 else { return nil }
-    guard let remote = Endpoint(storage) else {
-      close(descriptor)
-      return nil
-    }
-    setNoDelay(descriptor)
-    return (descriptor, remote)
+    let accepted = acceptPlain(listener)
+    if let accepted { setNoDelay(accepted.descriptor) }
+    return accepted
   }
 
   /// The address that the system would use to send to another one; `nil` if there is no way. Sends nothing.
