@@ -7,7 +7,6 @@ public struct KeyExchange: Sendable {
   /// Bytes of a public key and of the shared secret.
   public static let byteCount = 96
   /// Bytes of the private key, as MSE suggests.
-  private static let privateByteCount = 20
 
   private let secret: [UInt8]
   /// What the other side is told: 96 bytes, big-endian.

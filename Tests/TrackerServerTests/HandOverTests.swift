@@ -233,13 +233,21 @@ struct HandOverTests {
     return descriptor
   }
 
-  @Test("Snapshots are written every now and then, and one that is bad is put aside with a word")
+  @Test(
+    "Snapshots are written every now and then, and one that is bad is put aside with a word",
+    .timeLimit(.minutes(1)))
   func keeping() throws {
     let folder = try TemporaryFolder()
     let keeper = try StateKeeper(folder.path, try filled(10)) { 5 }
     #expect(keeper.start(StubFrontEnds(try sockets()), every: 0.05) == nil)
     while (try? folder.bytes("swarms.snapshot")) == nil { usleep(5000) }
     #expect(keeper.lastFault == nil)
+    // The folder goes away, and comes back.
+    let away = "\(folder.path)-away"
+    rename(folder.path, away)
+    while keeper.lastFault == nil { usleep(5000) }
+    rename(away, folder.path)
+    while keeper.lastFault != nil { usleep(5000) }
     keeper.stop()
     truncate("\(folder.path)/swarms.snapshot", 77)
     let table = SwarmTable(seed: 1)

@@ -218,6 +218,21 @@ struct StatusTests {
     #expect(tracker.get("/health").status == 200)
   }
 
+  @Test("A snapshot that cannot be written is told of, but no reason to stop the tracker")
+  func snapshotFault() {
+    let tracker = TestTracker()
+    func health() -> (Int, String) {
+      let response = tracker.get("/health")
+      return (response.status, String(decoding: response.body, as: UTF8.self))
+    }
+    tracker.service.core.note(snapshotFault: "no space left")
+    let (status, text) = health()
+    #expect(status == 200)
+    #expect(text.contains("degraded") && text.contains("no space left"), "\(text)")
+    tracker.service.core.note(snapshotFault: nil)
+    #expect(health().1.contains("\"ok\""))
+  }
+
   @Test("Reloading is the administrator's alone")
   func reload() {
     let tracker = TestTracker()

@@ -25,33 +25,9 @@ enum FuzzHTTP {
       }
       stream.removeFirst(size)
     }
-    precondition(form(stream, cut: stream.count) == form(stream, cut: min(Int(cut), stream.count)))
     let whole = heads(stream, cut: stream.count)
     let parts = heads(stream, cut: min(Int(cut), stream.count))
     precondition(whole == parts)
-  }
-
-  /// The fields of a form and their values in one piece each; `nil` if it is none.
-  private static func form(_ stream: [UInt8], cut: Int) -> [[UInt8]]? {
-    guard var form = MultipartForm(contentType: "multipart/form-data; boundary=b", maximumParts: 8) else {
-      preconditionFailure("no boundary")
-    }
-    var fields: [[UInt8]] = []
-    do {
-      for part in [stream[..<cut], stream[cut...]] {
-        for event in try form.append(Array(part)) {
-          switch event {
-          case .begin(let part): fields.append(Array("\(part)".utf8))
-          case .data(let bytes): fields[fields.count - 1] += bytes
-          case .end: fields[fields.count - 1].append(0)
-          }
-        }
-      }
-      try form.finish()
-      return fields
-    } catch {
-      return nil
-    }
   }
 
   /// The heads of a stream, of which `cut` bytes are there at first.

@@ -34,6 +34,8 @@ final class TrackerStatus: Sendable {
   let history = TrackerHistory()
   let clients = ClientCounts()
   let pages = PageCache()
+  /// What went wrong with the last snapshot; `nil` if nothing.
+  let snapshotFault = Mutex<String?>(nil)
   private let state = Mutex(State())
   private let beat = Atomic<UInt32>(0)
 

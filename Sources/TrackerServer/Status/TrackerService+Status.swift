@@ -56,9 +56,11 @@ extension TrackerService {
   /// Good as long as the loop that looks after the table turns.
   private func health(_ request: HTTPRequest) -> HTTPResponse {
     let isWell = core.isTurning
+    let fault = core.status.snapshotFault.withLock(\.self)
+    let status = isWell ? fault == nil ? "ok" : "degraded" : "stalled"
     let body: JSONValue = [
-      "status": .string(isWell ? "ok" : "stalled"), "version": .string(TrackerStatus.version),
-      "uptime": JSONValue(core.clock() &- core.startedAt),
+      "status": .string(status), "version": .string(TrackerStatus.version),
+      "uptime": JSONValue(core.clock() &- core.startedAt), "snapshot": fault.map { .string($0) } ?? .null,
     ]
     return Self.json(body, status: isWell ? 200 : 503)
   }

@@ -82,11 +82,6 @@ struct PeerBlock {
     unsafe body(UnsafeRawBufferPointer(start: place(range.lowerBound), count: range.count * stride))
   }
 
-  /// The notes of all peers, two bytes each in the order of the machine.
-  func withNotes(_ body: (UnsafeRawBufferPointer) -> Void) {
-    unsafe body(UnsafeRawBufferPointer(start: base + BlockGeometry.headerSize, count: count * 2))
-  }
-
   func address(_ position: Int) -> PeerAddress {
     precondition(position >= 0 && position < capacity)
     return unsafe PeerAddress(place(position), isV6: isV6)

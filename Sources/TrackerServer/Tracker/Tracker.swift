@@ -1,6 +1,7 @@
 public import Addresses
 internal import EventLoop
 public import JSON
+import Logging
 internal import Synchronization
 
 /// A running tracker, over HTTP and UDP: answers announces and scrapes until stopped, or until another process takes
@@ -36,11 +37,18 @@ public final class Tracker: Sendable {
     endpoints = frontEnds.endpoints
     self.core = core
     loop = Loop(name: "tracker")
-    loop.post { loop in
+    let keeper = beginning.keeper
+    loop.post { [weak keeper] loop in
       let sweep = loop.timer { _ in core.sweep(shards: 2) }
       sweep.set(every: 0.125)
       // Certificates are replaced where they lie, by programs that renew them.
-      let renewal = loop.timer { _ in try? frontEnds.http?.reloadIdentity() }
+      let renewal = loop.timer { _ in
+        do throws(TrackerError) {
+          try frontEnds.http?.reloadIdentity()
+        } catch {
+          core.configuration.log?.warning("certificates", [LogField("fault", error.description)])
+        }
+      }
       renewal.set(every: 30)
       let often = Confined(loop.timer { _ in core.sweepLarge() }, on: loop)
       var isOften = false
@@ -50,6 +58,7 @@ public final class Tracker: Sendable {
           if isOften { often.value(on: loop).set(every: 0.01) } else { often.value(on: loop).cancel() }
         }
         core.status.tick(core)
+        core.note(snapshotFault: keeper?.lastFault)
         core.access.forget(now: core.clock())
       }
       second.set(every: 1)
@@ -90,9 +99,6 @@ public final class Tracker: Sendable {
 
   /// Whether it has a folder for its state, and so may be handed over.
   public var keepsState: Bool { keeper != nil }
-
-  /// What went wrong when the last snapshot was written; `nil` if nothing.
-  public var snapshotFault: String? { keeper?.lastFault }
 
   /// Has new connections over HTTPS meet the key and the certificates that are in their files now. Throws what is
   /// wrong with them, and changes nothing then. Happens by itself within half a minute.

@@ -2,6 +2,7 @@ import Addresses
 import Digest
 import EventLoop
 import JSON
+import Logging
 internal import Synchronization
 import TrackerProtocol
 
@@ -105,6 +106,20 @@ final class TrackerCore: Sendable {
 
   /// Whether the loop that looks after the table has done so lately.
   var isTurning: Bool { clock() &- status.lastTick <= 5 || clock() &- startedAt <= 5 }
+
+  /// Keeps what became of the last snapshot for `/health`, and tells the log of a change.
+  func note(snapshotFault fault: String?) {
+    let before = status.snapshotFault.withLock { kept in
+      defer { kept = fault }
+      return kept
+    }
+    guard fault != before else { return }
+    if let fault {
+      configuration.log?.error("snapshot", [LogField("fault", fault)])
+    } else {
+      configuration.log?.info("snapshot", [LogField("fault", "over")])
+    }
+  }
 
   /// Forgets old peers, a few in each of the next `shards` shards: eight calls a second go through a small table
   /// within 16 seconds.

@@ -43,9 +43,6 @@ extension UTPConnection {
   /// Round trip, smoothed, µs; 0 before it was measured.
   public var roundTrip: UInt64 { trip.mean }
 
-  /// Bytes that may be under way.
-  public var congestionWindow: Int { Int(ledbat.window) }
-
   /// Bytes of the largest datagrams that are sent.
   public var datagramSize: Int { mtu.size }
 
